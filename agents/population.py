@@ -1,0 +1,158 @@
+"""A population: which strategy decides for which portfolio; one call per strategy and tick, over all worlds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stacking.errors import StackingError
+from stacking.layout import ACTIONS_W, OBSERVATIONS_W, Layout
+
+from .guard import TIME_LIMIT_S, checked_act, checked_start
+from .seeds import seed_of
+from .strategies.base import ACTION_LAYOUT, BoolArray, FloatArray, Strategy
+from .strategies.loading import check_methods
+
+
+class Population:
+    """Groups the portfolios of B equal worlds by strategy.
+
+    Args:
+        strategies: name -> strategy.
+        assignment: for each portfolio (F,) the name of its strategy.
+        portfolio_names: (F,) names for seeds and messages; numbers by default.
+        layout: action bounds of the design.
+        time_limit_s: longest time of one call of a strategy.
+
+    Raises:
+        StackingError: for an unknown name, or names that do not match the assignment.
+    """
+
+    def __init__(
+        self,
+        strategies: Mapping[str, Strategy],
+        assignment: Sequence[str],
+        *,
+        portfolio_names: Sequence[str] | None = None,
+        layout: Layout = ACTION_LAYOUT,
+        time_limit_s: float = TIME_LIMIT_S,
+    ) -> None:
+        _check_assignment(strategies, assignment, portfolio_names)
+        for label in set(assignment):
+            check_methods(strategies[label], f"strategy {label}")
+        self.strategies = {name: strategies[name] for name in strategies if name in assignment}
+        self.assignment = tuple(assignment)
+        self.portfolio_names = tuple(portfolio_names or (str(k) for k in range(len(assignment))))
+        self.rows: dict[str, NDArray[np.intp]] = {
+            name: np.flatnonzero([a == name for a in assignment]) for name in self.strategies
+        }
+        self._layout, self._time_limit_s = layout, time_limit_s
+        self._states: dict[str, Any] = {}
+        self._worlds = 0
+        self._call = 0
+
+    def start(self, seeds: Sequence[object]) -> None:
+        """Begin an episode in B worlds.
+
+        Args:
+            seeds: (B,) one per world, the scenario's key or number. A row's seed comes from the strategy's name, this
+                and the portfolio's name, so that it does not depend on the order or the number of rows.
+        """
+        self._worlds, self._call, self._states = len(seeds), 0, {}
+        for label, strategy in self.strategies.items():
+            rows = [
+                seed_of(strategy.name, world, self.portfolio_names[row]) for world in seeds for row in self.rows[label]
+            ]
+            self._states[label] = checked_start(
+                strategy, len(rows), np.array(rows, dtype=np.int64), time_limit_s=self._time_limit_s
+            )
+
+    def act(self, observation: FloatArray, mask: BoolArray) -> FloatArray:
+        """Decide one tick for all rows.
+
+        Args:
+            observation: (B, F, OBSERVATIONS_W).
+            mask: (B, F, ACTIONS_W).
+
+        Returns:
+            (B, F, ACTIONS_W) float64, a new array.
+
+        Raises:
+            StackingError: before `start`, for other shapes, or if a strategy breaks its contract.
+        """
+        self._check_shapes(observation, mask)
+        action = np.empty(mask.shape)
+        for label, strategy in self.strategies.items():
+            rows = self.rows[label]
+            whole = len(rows) == len(self.assignment)
+            seen = (observation if whole else observation[:, rows]).reshape(-1, OBSERVATIONS_W)
+            open_columns = (mask if whole else mask[:, rows]).reshape(-1, ACTIONS_W)
+            decided, self._states[label] = checked_act(
+                strategy,
+                seen,
+                open_columns,
+                self._states[label],
+                call=self._call,
+                layout=self._layout,
+                time_limit_s=self._time_limit_s,
+                row_name=lambda i, rows=rows: self._row_name(i, rows),
+            )
+            action[:, rows] = decided.reshape(self._worlds, len(rows), ACTIONS_W)
+        self._call += 1
+        return action
+
+    def _row_name(self, i: int, rows: NDArray[np.intp]) -> str:
+        """Return world and portfolio of a row of a group."""
+        return f"{i} (world {i // len(rows)}, portfolio {self.portfolio_names[rows[i % len(rows)]]})"
+
+    def _check_shapes(self, observation: FloatArray, mask: BoolArray) -> None:
+        """Check that a start came before and that the arrays fit."""
+        if not self._worlds:
+            raise StackingError(
+                "The population has not been started.", place="Population.act", remedy="Call start(seeds) first."
+            )
+        wanted = (self._worlds, len(self.assignment))
+        for name, array, width in (("observation", observation, OBSERVATIONS_W), ("mask", mask, ACTIONS_W)):
+            if array.shape != (*wanted, width):
+                raise StackingError(
+                    f"The {name} does not fit the population.",
+                    place="Population.act",
+                    key=name,
+                    value=array.shape,
+                    allowed=str((*wanted, width)),
+                    remedy="Start the population with one seed per world, and assign every portfolio.",
+                )
+
+
+def _check_assignment(
+    strategies: Mapping[str, Strategy], assignment: Sequence[str], portfolio_names: Sequence[str] | None
+) -> None:
+    """Check names and lengths."""
+    for k, name in enumerate(assignment):
+        if name not in strategies:
+            raise StackingError(
+                "A portfolio is given to an unknown strategy.",
+                place="Population",
+                key=f"assignment of portfolio {k}",
+                value=name,
+                allowed=", ".join(strategies) or "none",
+                remedy="Add the strategy or correct the name.",
+            )
+    if not assignment:
+        raise StackingError(
+            "The population has no portfolio.", place="Population", key="assignment", remedy="Name a strategy for each."
+        )
+    if portfolio_names is not None and (
+        len(portfolio_names) != len(assignment) or len(set(portfolio_names)) != len(portfolio_names)
+    ):
+        raise StackingError(
+            "Portfolio names and assignment do not match.",
+            place="Population",
+            key="portfolio_names",
+            value=list(portfolio_names),
+            allowed=f"{len(assignment)} different names",
+            remedy="Give each portfolio its own name.",
+        )

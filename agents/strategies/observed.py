@@ -1,0 +1,98 @@
+"""Reading the observation: the few numbers from which the shipped strategies decide, as float64 arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stacking import layout as at
+from stacking.columns import FORECAST_HOURS, LFM_FORECAST_HOURS
+from stacking.units import MTU_H, MTU_PER_HOUR
+
+from .base import FloatArray, IntArray
+
+BOOK_MTU = 12  # committed power is shown for t..t+11
+BALANCING_LEAD, INTRADAY_LEAD, LOCAL_LEAD = 3, 4, 8  # MTU from now to the delivery that a gate decides on
+SCHEDULE = at.BOOK + BOOK_MTU
+SOLD_LOCAL = SCHEDULE + 24
+NEED_HOURS, LIMIT_HOURS = at.LOCAL, at.LOCAL + LFM_FORECAST_HOURS
+LOCAL_HOUR = 2  # the block t+8..t+11 of a gate on the full hour lies in this hour from now
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What n rows see; (n,) where not said otherwise. MW, MWh, EUR/MWh."""
+
+    quarter: IntArray  # MTU of the hour, 0..3
+    hours_to_end: FloatArray
+    price: FloatArray  # (n, 36) hourly day-ahead price, published or forecast, from the current hour on
+    terminal_price: FloatArray
+    capacity_mwh: FloatArray
+    content_mwh: FloatArray
+    rated_mw: FloatArray
+    one_way_frac: FloatArray  # square root of the round trip; the observation does not split it
+    wear: FloatArray
+    tariff: FloatArray
+    committed_mw: FloatArray  # (n, 12) schedule plus known activations
+    path_mwh: FloatArray  # (n, 13) content at the start of t..t+12 if what is committed happens
+    pending_up_mwh: FloatArray  # stored energy that pending up offers would take if all were called
+    pending_dn_mwh: FloatArray
+    feasible_mw: FloatArray  # (n, 4) up, down at t+3; up, down at the local block
+
+
+def look(observation: FloatArray) -> Seen:
+    """Return the numbers of an observation (n, OBSERVATIONS_W) that the shipped strategies use."""
+    o = observation.astype(np.float64)
+    hours_to_end = o[:, at.HOURS_TO_END]
+    eta = np.sqrt(np.minimum(np.maximum(o[:, at.ROUND_TRIP_FRAC], 0.05), 1.0))
+    capacity = np.maximum(o[:, at.CAPACITY_MWH], 1e-6)
+    content = np.minimum(o[:, at.CONTENT_MWH], capacity)
+    committed = o[:, at.BOOK : at.BOOK + BOOK_MTU]
+    path = content_path_mwh(committed, content, capacity, eta)
+    return Seen(
+        # an episode ends at midnight, so the fraction of an hour that is left tells the quarter
+        quarter=np.mod(np.rint(-MTU_PER_HOUR * hours_to_end), MTU_PER_HOUR).astype(np.int64),
+        hours_to_end=hours_to_end,
+        price=o[:, at.DA : at.DA + FORECAST_HOURS],
+        terminal_price=o[:, at.TERMINAL_PRICE_FORECAST],
+        capacity_mwh=capacity,
+        content_mwh=content,
+        rated_mw=o[:, at.RATED_MW],
+        one_way_frac=eta,
+        wear=o[:, at.COST_UP],
+        tariff=o[:, at.COST_DN],
+        committed_mw=committed,
+        path_mwh=path,
+        pending_up_mwh=np.minimum(np.maximum(path[:, 11] - o[:, at.MIN_CONTENT_FRAC] * capacity, 0.0), capacity),
+        pending_dn_mwh=np.minimum(np.maximum(o[:, at.MAX_CONTENT_FRAC] * capacity - path[:, 11], 0.0), capacity),
+        feasible_mw=o[:, at.FEASIBLE_UP_MFRR : at.FEASIBLE_DN_LFM + 1],
+    )
+
+
+def content_path_mwh(
+    committed_mw: FloatArray, content_mwh: FloatArray, capacity_mwh: FloatArray, eta: FloatArray
+) -> FloatArray:
+    """Return the content at the start of t..t+12 if what is committed happens, (n, 13) MWh, inside 0..capacity.
+
+    drain = power * h / eta when injecting, power * h * eta when charging.
+    """
+    path = np.empty((len(content_mwh), BOOK_MTU + 1))
+    path[:, 0] = content_mwh
+    one_way = eta[:, None]
+    np.cumsum(np.where(committed_mw > 0.0, committed_mw / one_way, committed_mw * one_way), axis=1, out=path[:, 1:])
+    path[:, 1:] = np.minimum(np.maximum(path[:, :1] - MTU_H * path[:, 1:], 0.0), capacity_mwh[:, None])
+    return path
+
+
+def sold_local_mw(observation: FloatArray, quarter: IntArray) -> FloatArray:
+    """Return the known local sale at t+3, MW, + = up, (n,).
+
+    The observation holds means w_k over t+4k..t+4k+3; local blocks are whole hours, so with q MTU of the current hour
+    gone w_k = ((4 - q) s_k + q s_{k+1}) / 4, solved from the last known hour backwards (a gate sells two hours ahead).
+    """
+    w = observation[:, SOLD_LOCAL : SOLD_LOCAL + 3].astype(np.float64)
+    q = quarter.astype(np.float64)
+    last = MTU_PER_HOUR * w[:, 2] / (MTU_PER_HOUR - q)
+    next_hour = (MTU_PER_HOUR * w[:, 1] - q * last) / (MTU_PER_HOUR - q)
+    return np.where(quarter == 0, w[:, 0], next_hour)

@@ -1,0 +1,126 @@
+"""Laws of bidding: what a MWh costs, how much may honestly be offered, and how content is kept usable."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stacking.units import MTU_H
+
+from .base import BoolArray, FloatArray
+from .observed import BALANCING_LEAD, INTRADAY_LEAD, LIMIT_HOURS, LOCAL_HOUR, NEED_HOURS, SCHEDULE, Seen, sold_local_mw
+
+UP, DN = 0, 1
+NEXT_HOURS = slice(1, 5)  # hours whose mean price stands for "what I pay when I buy it back"
+RECOVERY_H = 1.0  # time in which a single-market strategy steers back to its target content
+DEADBAND_FRAC = 0.05  # deviation of the content that is not worth a trade
+
+
+def up_cost(value: FloatArray, committed_mw: FloatArray, offered_mw: FloatArray, seen: Seen) -> FloatArray:
+    """Return what one MWh of up-regulation costs at the grid, EUR/MWh, (n,).
+
+    Discharging costs value / eta + wear; charging less costs value * eta - tariff. Which part of the offer only
+    reduces charging follows from the committed power; the mean over the offer is exact if all of it is called.
+    """
+    eta = seen.one_way_frac
+    less_charging = np.minimum(np.maximum(-committed_mw, 0.0), offered_mw) / np.maximum(offered_mw, 1e-9)
+    return less_charging * (value * eta - seen.tariff) + (1.0 - less_charging) * (value / eta + seen.wear)
+
+
+def down_worth(value: FloatArray, committed_mw: FloatArray, offered_mw: FloatArray, seen: Seen) -> FloatArray:
+    """Return what one MWh of down-regulation is worth at the grid (the most to pay for it), EUR/MWh, (n,)."""
+    eta = seen.one_way_frac
+    less_discharging = np.minimum(np.maximum(committed_mw, 0.0), offered_mw) / np.maximum(offered_mw, 1e-9)
+    return less_discharging * (value / eta + seen.wear) + (1.0 - less_discharging) * (value * eta - seen.tariff)
+
+
+def replacement_prices(seen: Seen) -> tuple[FloatArray, FloatArray]:
+    """Return the cost of an up MWh that is bought back, and the worth of a down MWh that is sold on, EUR/MWh.
+
+    Both at the mean day-ahead price p of the next four hours: (p + tariff) / rt + wear and (p - wear) * rt - tariff.
+    """
+    price = seen.price[:, NEXT_HOURS].mean(axis=1)
+    round_trip = seen.one_way_frac * seen.one_way_frac
+    return (price + seen.tariff) / round_trip + seen.wear, (price - seen.wear) * round_trip - seen.tariff
+
+
+def day_ahead_min_spread(seen: Seen, margin: float = 0.0) -> FloatArray:
+    """Return the spread (sell price - buy price / rt) from which a cycle pays: wear + tariff / rt + margin."""
+    return seen.wear + seen.tariff / (seen.one_way_frac * seen.one_way_frac) + margin
+
+
+def local_need(observation: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return forecast need (MW, + = up) and willingness to pay (EUR/MWh) of the block of a local gate, (n,) each."""
+    hour = observation[:, NEED_HOURS + LOCAL_HOUR], observation[:, LIMIT_HOURS + LOCAL_HOUR]
+    return hour[0].astype(np.float64), hour[1].astype(np.float64)
+
+
+def local_prices(
+    observation: FloatArray, cost: FloatArray, worth: FloatArray, take_frac: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return pay-as-bid prices between own cost and the buyer's forecast willingness to pay (up, down), EUR/MWh.
+
+    up = cost + take * max(0, limit - cost); down = worth - take * max(0, worth - limit), each only where the forecast
+    need points that way; elsewhere the price is the cost, so that a bid that is passed on can compete.
+    """
+    need, limit = local_need(observation)
+    up = cost + np.where(need > 0.0, take_frac, 0.0) * np.maximum(0.0, limit - cost)
+    down = worth - np.where(need < 0.0, take_frac, 0.0) * np.maximum(0.0, worth - limit)
+    return up, down
+
+
+def share_of(feasible_mw: FloatArray, permitted_mw: FloatArray) -> FloatArray:
+    """Return min(1, feasible / permitted), 0 where nothing is feasible."""
+    return np.where(feasible_mw > 1e-9, np.minimum(1.0, feasible_mw / np.maximum(permitted_mw, 1e-9)), 0.0)
+
+
+def honest_balancing_shares(
+    observation: FloatArray, seen: Seen, exposed: BoolArray, coordinated: BoolArray
+) -> FloatArray:
+    """Return the shares (n, 2: up, down) of the permitted power that can be delivered whatever happens locally.
+
+    Offered = share x permitted, and what is permitted cannot be observed. It equals the feasible power where the gate
+    sees own local sales (`coordinated`) or where there is none to see (not `exposed`). In a blind design it is at most
+    rated -+ schedule, so feasible / (rated -+ schedule) keeps the offer feasible; where the design does see the sale,
+    this offers too little, never too much.
+    """
+    local = sold_local_mw(observation, seen.quarter)
+    schedule = seen.committed_mw[:, BALANCING_LEAD] - local
+    shares = np.empty((len(local), 2))
+    for d, sign in ((UP, 1.0), (DN, -1.0)):
+        feasible = seen.feasible_mw[:, d]
+        blind = np.maximum(feasible, seen.rated_mw - sign * schedule)
+        hidden = (exposed[:, d] | (sign * local > 1e-6)) & ~coordinated
+        shares[:, d] = share_of(feasible, np.where(hidden, blind, feasible))
+    return shares
+
+
+def honest_local_shares(observation: FloatArray, seen: Seen, coordinated: BoolArray) -> FloatArray:
+    """Return the shares (n, 2: up, down) of the permitted power of the local block that can be delivered.
+
+    As above; a blind local gate does not see the energy of pending and just called balancing bids, so what is permitted
+    is at most feasible + that energy / 1 h, and at most rated -+ schedule of the block.
+    """
+    schedule_now = observation[:, SCHEDULE].astype(np.float64)[:, None]
+    called = (seen.committed_mw[:, :4] - schedule_now) * MTU_H
+    schedule = seen.committed_mw[:, 8:12].min(axis=1), seen.committed_mw[:, 8:12].max(axis=1)
+    shares = np.empty((len(called), 2))
+    for d, sign, pending in ((UP, 1.0, seen.pending_up_mwh), (DN, -1.0, seen.pending_dn_mwh)):
+        feasible = seen.feasible_mw[:, 2 + d]
+        hidden = pending / seen.one_way_frac + np.maximum(sign * called, 0.0).sum(axis=1)
+        blind = np.minimum(feasible + hidden, np.maximum(feasible, seen.rated_mw - sign * schedule[d]))
+        shares[:, d] = share_of(feasible, np.where(coordinated, feasible, blind))
+    return shares
+
+
+def intraday_share(wanted_mw: FloatArray, seen: Seen) -> FloatArray:
+    """Return id_power_frac for a wanted trade (+ sells), from the feasible power one MTU earlier, -1..1, (n,)."""
+    sells = wanted_mw > 0.0
+    feasible = np.where(sells, seen.feasible_mw[:, UP], seen.feasible_mw[:, DN])
+    return np.where(sells, 1.0, -1.0) * share_of(np.minimum(np.abs(wanted_mw), feasible), feasible)
+
+
+def towards_target_mw(seen: Seen, target_frac: float) -> FloatArray:
+    """Return the intraday trade that steers the content back to a target within RECOVERY_H, MW, + sells, (n,)."""
+    gap = seen.path_mwh[:, INTRADAY_LEAD] - target_frac * seen.capacity_mwh
+    gap = np.where(np.abs(gap) > DEADBAND_FRAC * seen.capacity_mwh, gap, 0.0)
+    return np.where(gap > 0.0, gap * seen.one_way_frac, gap / seen.one_way_frac) / RECOVERY_H

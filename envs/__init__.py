@@ -1,0 +1,1 @@
+"""Faces for reinforcement learning on the engine; they re-shape only."""

@@ -1,0 +1,1 @@
+"""Running and comparing: command line, runner, result store, statistics, benchmarks."""

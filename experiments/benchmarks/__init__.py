@@ -1,0 +1,1 @@
+"""Benchmarks of speed: specifications that are timed only on demand."""

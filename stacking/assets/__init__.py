@@ -1,0 +1,1 @@
+"""Assets: what a portfolio can deliver, and what that costs."""

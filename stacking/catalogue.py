@@ -1,0 +1,115 @@
+"""Products, designs and portfolios by name or file."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .config import Design, Portfolio, Product, read_toml, validated
+from .errors import StackingError
+
+_HERE = Path(__file__).parent
+PRODUCTS_FILE = _HERE / "products.toml"
+DESIGNS_FOLDER = _HERE / "designs"
+PORTFOLIO_FILE = _HERE / "portfolio.toml"
+
+
+@cache
+def products() -> dict[str, Product]:
+    """Return the market catalogue; a product with `base` inherits what it does not say itself."""
+    raw = read_toml(PRODUCTS_FILE)
+    return {name: validated(Product, _inherit(raw, name, str(PRODUCTS_FILE)), f"{PRODUCTS_FILE.name}[{name}]") for name in raw}
+
+
+def design_names() -> tuple[str, ...]:
+    """Return the names of the shipped designs."""
+    return tuple(sorted(path.stem for path in DESIGNS_FOLDER.glob("*.toml")))
+
+
+def load_design(name_or_path: str | Path) -> Design:
+    """Return a shipped design by name, or one from a TOML file (a path with a suffix).
+
+    Raises:
+        StackingError: for an unknown name or a file that is not a valid design.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        if str(name_or_path) not in design_names():
+            raise StackingError(
+                "Unknown design.", key="design", value=str(name_or_path), allowed=", ".join(design_names()),
+                remedy="Use one of these names or the path of a .toml file (see `stacking designs`).",
+            )  # fmt: skip
+        path = DESIGNS_FOLDER / f"{name_or_path}.toml"
+    return design_from(read_toml(path), str(path))
+
+
+def design_from(data: dict[str, Any], place: str) -> Design:
+    """Return the design described by plain data, with its products looked up in the catalogue.
+
+    A product is a name of the catalogue, or a table with `base` and the fields that differ.
+
+    Raises:
+        StackingError: naming place, key, value and remedy.
+    """
+    data = dict(data)
+    chosen = data.get("products")
+    if not isinstance(chosen, dict):
+        raise StackingError("Design is not valid.", place=place, key="products", allowed="a table with lfm and mfrr",
+                            remedy='Add [products] with lfm = "lfm" and mfrr = "mfrr_eam".')  # fmt: skip
+    catalogue = read_toml(PRODUCTS_FILE)
+    data["products"] = {market: _choose(catalogue, market, choice, place) for market, choice in chosen.items()}
+    return validated(Design, data, place)
+
+
+def _choose(catalogue: dict[str, Any], market: str, choice: Any, place: str) -> dict[str, Any]:
+    table = {"base": choice} if isinstance(choice, str) else choice
+    if not isinstance(table, dict) or not isinstance(table.get("base", ""), str):
+        raise StackingError("Design is not valid.", place=place, key=f"products.{market}", value=choice,
+                            allowed="a product name or a table", remedy='Write for example lfm = "lfm".')  # fmt: skip
+    return _inherit({**catalogue, "": table}, "", place, f"products.{market}")
+
+
+def _inherit(raw: dict[str, Any], name: str, place: str, key: str = "base") -> dict[str, Any]:
+    table = dict(raw[name])
+    base = table.pop("base", None)
+    if base is None:
+        return table
+    if base not in raw or base == name:
+        raise StackingError("Unknown product.", place=place, key=key, value=base, allowed=", ".join(k for k in raw if k),
+                            remedy="Name a product of the catalogue (see `stacking designs`).")  # fmt: skip
+    parent = _inherit(raw, base, place)
+    return {**parent, **table, "sources": {**parent.get("sources", {}), **table.get("sources", {})}}
+
+
+def default_portfolios() -> tuple[Portfolio, ...]:
+    """Return the default portfolio: one battery of 5 MW / 10 MWh."""
+    return load_portfolios(PORTFOLIO_FILE)
+
+
+def load_portfolios(path: str | Path) -> tuple[Portfolio, ...]:
+    """Return the portfolios of a TOML file with `[[portfolio]]` tables; `count = n` repeats one n times.
+
+    Raises:
+        StackingError: for an invalid file, no portfolio or duplicate names.
+    """
+    data = read_toml(path)
+    place = str(path)
+    unknown = sorted(set(data) - {"portfolio"})
+    tables = data.get("portfolio")
+    if unknown or not isinstance(tables, list) or not tables:
+        raise StackingError("A portfolio file holds one or more [[portfolio]] tables and nothing else.", place=place,
+                            key=unknown[0] if unknown else "portfolio", allowed="[[portfolio]]",
+                            remedy="See docs/portfolios.md for an example.")  # fmt: skip
+    records = [validated(Portfolio, table, f"{place} portfolio {i + 1}") for i, table in enumerate(tables)]
+    names: set[str] = set()
+    for record in records:
+        if record.name in names:
+            raise StackingError("Two portfolios have the same name.", place=place, key="name", value=record.name,
+                                remedy="Give each portfolio its own name, or use count = n.")  # fmt: skip
+        names.add(record.name)
+    return tuple(
+        record if record.count == 1 else record.model_copy(update={"name": f"{record.name} {i + 1}", "count": 1})
+        for record in records
+        for i in range(record.count)
+    )

@@ -1,0 +1,62 @@
+"""Named columns of the engine's matrices: one float64 matrix per noun, columns by integer constants.
+
+Directions: ``UP`` = 0, ``DN`` = 1. Ledgers: ``LFM`` = own local offers, ``MFRR`` = own balancing offers,
+``FORWARDED`` = local offers that were passed on to the balancing market. A name in capitals ending in ``_W`` is a width.
+"""
+
+from __future__ import annotations
+
+from .build import law
+
+UP, DN = 0, 1
+
+# ---- books and ledgers -------------------------------------------------------------------------------------------
+LFM, MFRR, FORWARDED = 0, 1, 2
+LEDGERS_W = 3
+MARKETS_W = 2  # markets with a call auction: LFM and MFRR (forwarded offers clear in MFRR)
+
+# ---- scenario library: exogenous series per MTU, (scenario, mtu, column) ------------------------------------------
+# Background of market m in direction d starts at market_column(m, d): other people's supply is a stepwise curve from
+# REF at 0 MW to ANCHOR at VOLUME (its shape is a parameter of the product); NEED is what the buyer wants to buy.
+NEED, VOLUME, REF, ANCHOR, LIMIT = 0, 1, 2, 3, 4
+BACKGROUND_W = 5
+DA_PRICE = 20  # EUR/MWh of the MTU
+IMBALANCE_PRICE = 21  # published single imbalance price, EUR/MWh
+DOMINANT = 22  # dominating direction of the balancing area: +1 up, -1 down, 0 none
+NEED_FORECAST = 23  # balancing need (MW, + = up) as forecast three MTU before this MTU
+HOUR_SIN, HOUR_COS, YEAR_SIN, YEAR_COS, WEEKEND = 24, 25, 26, 27, 28
+SERIES_W = 29
+
+# ---- scenario library: hourly series, (scenario, hour since the first tick, column) -------------------------------
+DA_MEAN = 0  # realised hourly mean day-ahead price
+DA_TWO_DAYS = 1  # forecast made at noon two days before delivery
+DA_MIDNIGHT = 2  # forecast made at 00:00 of the day before delivery
+DA_NOON = 3  # forecast made at 12:00 of the day before delivery (before the auction)
+LFM_NEED_FAR, LFM_NEED_NEAR = 4, 5  # forecast of the local need, MW, + = up: 4 to 8 hours ahead, up to 3 hours ahead
+LFM_LIMIT_FAR, LFM_LIMIT_NEAR = 6, 7  # forecast of the DSO's willingness to pay, EUR/MWh
+HOURLY_W = 8
+
+# ---- scenario library: calendar, int64, (scenario, tick, column) ---------------------------------------------------
+QUARTER = 0  # MTU of the hour, 0..3
+DA_FIRST = 1  # tick of the first MTU of the delivery day whose day-ahead gate closes now, else -1
+DA_COUNT = 2  # MTU of that day, else 0
+KNOWN_HOURS = 3  # hours from the current one whose day-ahead price is published
+NEXT_DAY_HOURS = 4  # hours from the current one to the end of the next local day
+NEXT_DAY_FORECAST = 5  # column of the hourly series to read for the next local day: DA_MIDNIGHT or DA_NOON
+CALENDAR_W = 6
+
+# ---- scenario library: scalars, (scenario, column) -----------------------------------------------------------------
+TERMINAL_PRICE = 0  # max(0, mean day-ahead price of the 24 h after the end), EUR/MWh
+TERMINAL_FORECAST = 1  # what the FSP expects it to be
+BACKGROUND_PRIORITY = 2  # tie-break of background offers, 0..1, lower goes first
+SCALARS_W = 3
+
+FORECAST_HOURS = 36  # hours of day-ahead price or forecast in the observation
+LFM_FORECAST_HOURS = 8
+LFM_NEAR_HOURS = 4  # hours 0..3 read the near forecast, 4..7 the far one
+
+
+@law
+def market_column(market: int, direction: int) -> int:
+    """Return the first series column of the background of a market and direction."""
+    return (market * 2 + direction) * BACKGROUND_W

@@ -1,0 +1,179 @@
+"""Tree in, arrays out: a validated design and portfolios become the matrices that the kernel reads."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import codes
+from . import columns as c
+from . import layout as v
+from . import state as s
+from .config import Design, Gate, Portfolio, Product
+from .errors import StackingError
+from .units import MTU_H, MTU_MIN
+
+LEDGERS = {"lfm": c.LFM, "mfrr": c.MFRR, "forwarded": c.FORWARDED}
+MARKETS = {"lfm": c.LFM, "mfrr": c.MFRR, "forwarded": c.MFRR}
+KINDS = {"publish": s.PUBLISH, "auction": s.AUCTION, "trade": s.TRADE, "offer": s.OFFER, "clear": s.CLEAR, "forward": s.FORWARD}
+OFFER_ACTIONS = {"lfm": v.LFM_OFFER, "mfrr": v.MFRR_OFFER}
+ID_LEAD_MTU = 4  # intraday gate T-60
+FLOAT = NDArray[np.float64]
+INT = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A design as matrices; see `stacking.state` for the columns."""
+
+    gates: INT  # (gate, GATE_W)
+    products: FLOAT  # (MARKETS_W, PRODUCT_W)
+    curves: FLOAT  # (MARKETS_W, steps, 2)
+    rules: FLOAT  # (RULES_W,)
+    rules_seen: FLOAT  # (8,) the rules block of the observation, its first entry is consent
+    layout: v.Layout
+    bounds: FLOAT  # (2, ACTIONS_W)
+
+
+def lead_mtu(minutes: float, *, earlier: bool) -> int:
+    """Return a lead time in MTU; off-grid gates and clearings round to the earlier tick, publications to the later one.
+
+    >>> lead_mtu(45, earlier=True), lead_mtu(14, earlier=True), lead_mtu(7.5, earlier=False)
+    (3, 1, 0)
+    """
+    return math.ceil(minutes / MTU_MIN) if earlier else math.floor(minutes / MTU_MIN)
+
+
+def compile_design(design: Design) -> Compiled:
+    """Return the matrices of a design.
+
+    Raises:
+        StackingError: if an offer reaches further ahead than the commitment ring.
+    """
+    limits = {m: (design.products[m].price_floor, design.products[m].price_cap) for m in ("lfm", "mfrr")}
+    layout = v.action_layout(limits["lfm"], limits["mfrr"])
+    return Compiled(
+        gates=np.array([_gate(design, gate) for gate in design.gates]),
+        products=np.array([_product(design.products["lfm"]), _product(design.products["mfrr"])]),
+        curves=_curves(design),
+        rules=_rules(design),
+        rules_seen=_rules_seen(design),
+        layout=layout,
+        bounds=np.array([layout.low, layout.high]),
+    )
+
+
+def compile_portfolios(portfolios: tuple[Portfolio, ...]) -> FLOAT:
+    """Return the parameter matrix (portfolio, PARAMS_W).
+
+    Raises:
+        StackingError: if there is no portfolio.
+    """
+    if not portfolios:
+        raise StackingError("A world needs at least one portfolio.", key="portfolios", value=0, allowed="1 or more")
+    out = np.zeros((len(portfolios), s.PARAMS_W))
+    for row, p in zip(out, portfolios, strict=True):
+        b = p.battery
+        row[s.CONNECTION_MW], row[s.RATED_MW], row[s.CAPACITY_MWH] = p.connection_mw, p.rated_mw, b.capacity_mwh
+        row[s.MIN_MWH], row[s.MAX_MWH] = b.min_content_frac * b.capacity_mwh, b.max_content_frac * b.capacity_mwh
+        row[s.CHARGE_FRAC], row[s.DISCHARGE_FRAC] = b.charge_efficiency_frac, b.discharge_efficiency_frac
+        row[s.INTO], row[s.OUT] = MTU_H * b.charge_efficiency_frac, MTU_H / b.discharge_efficiency_frac
+        row[s.WEAR], row[s.TARIFF] = b.wear_eur_per_mwh, p.charge_tariff_eur_per_mwh
+    return out
+
+
+def _mask(ledgers: tuple[str, ...]) -> int:
+    return sum(1 << LEDGERS[name] for name in set(ledgers))
+
+
+def _gate(design: Design, gate: Gate) -> INT:
+    row = np.zeros(s.GATE_W, np.int64)
+    row[s.KIND] = KINDS[gate.kind]
+    if gate.kind == "trade":
+        row[s.LEAD], row[s.COUNT] = ID_LEAD_MTU, 1
+        return row
+    if gate.kind == "auction":
+        return row
+    product = design.products["lfm" if gate.book == "lfm" else "mfrr"]
+    block = product.duration_min // MTU_MIN
+    row[s.LEDGER], row[s.MARKET] = LEDGERS[gate.book], MARKETS[gate.book]
+    whole = gate.kind == "offer" or product.clears == "block"
+    row[s.COUNT] = block if whole else 1
+    row[s.ALIGNED] = block > 1 and whole
+    if gate.kind == "offer":
+        row[s.LEAD] = lead_mtu(product.gate_closure_min, earlier=True)
+        row[s.ACTION] = OFFER_ACTIONS[gate.book]
+        row[s.SEES_SOLD], row[s.SEES_PENDING] = _mask(gate.sees_sold), _mask(gate.sees_pending)
+        row[s.SEES_OFFERED] = _mask(gate.refuses_offered)
+    elif gate.kind == "publish":
+        row[s.LEAD] = lead_mtu(product.publication_min, earlier=False)
+    else:
+        row[s.LEAD] = lead_mtu(product.clearing_min, earlier=True)
+    if gate.kind == "forward":
+        row[s.TARGET], row[s.MARKET] = c.FORWARDED, MARKETS[str(gate.to)]
+        receiving = design.products[str(gate.to)]  # type: ignore[index]
+        if row[s.LEAD] < lead_mtu(receiving.clearing_min, earlier=True):
+            raise StackingError(
+                "Forwarding happens after the receiving market has cleared.", place=f"design {design.name}", key="gates.forward",
+                value=f"T-{product.clearing_min} min", allowed=f"T-{receiving.clearing_min} min or earlier",
+                remedy="Clear the local market earlier or remove the forward gate.")  # fmt: skip
+    reach = int(row[s.LEAD] + row[s.COUNT])
+    if reach > s.WINDOW or row[s.LEAD] < -s.BOOK_PAST + 1:
+        raise StackingError(
+            "A gate reaches further than the commitment ring.", place=f"design {design.name}", key=f"gate {gate.kind} {gate.book}",
+            value=f"{reach} MTU ahead", allowed=f"{1 - s.BOOK_PAST} to {s.WINDOW} MTU", remedy="Move the gate closer to delivery.")  # fmt: skip
+    return row
+
+
+def _product(product: Product) -> FLOAT:
+    row = np.zeros(s.PRODUCT_W)
+    row[s.MIN_MW], row[s.GRANULARITY_MW] = product.min_mw, product.granularity_mw
+    row[s.PRICE_FLOOR], row[s.PRICE_CAP] = product.price_floor, product.price_cap
+    row[s.MARGINAL], row[s.PER_BLOCK] = float(product.price_rule == "marginal"), float(product.clears == "block")
+    row[s.THRESHOLD] = product.delivery_threshold_frac
+    row[s.UP_OPEN], row[s.DN_OPEN] = float("up" in product.directions), float("dn" in product.directions)
+    return row
+
+
+def _curves(design: Design) -> FLOAT:
+    """Return the step shapes; the shorter one repeats its last step, which adds no volume."""
+    shapes = [np.column_stack([design.products[m].curve_volume_frac, design.products[m].curve_price_frac]) for m in ("lfm", "mfrr")]
+    steps = max(len(shape) for shape in shapes)
+    return np.stack([np.vstack([shape, np.repeat(shape[-1:], steps - len(shape), axis=0)]) for shape in shapes])
+
+
+def _rules(design: Design) -> FLOAT:
+    r = design.rules
+    out = np.zeros(s.RULES_W)
+    out[s.FEE], out[s.PENALTY] = r.forward_fee_eur_per_mwh, r.tso_penalty_factor
+    out[s.KEEP_PAYMENT] = float(r.tso_shortfall == "keep_and_penalise")
+    out[s.CORRECT_LFM] = float(r.position == "corrected")
+    out[s.DSO_SHARE] = {"dso_first": s.DSO_FIRST, "tso_first": s.TSO_FIRST, "pro_rata": s.PRO_RATA}[r.delivery_priority]
+    out[s.BLOCK_BALANCING], out[s.BLOCK_INTRADAY] = float(r.block_opposite_balancing), float(r.block_opposite_intraday)
+    out[s.POOLING] = float(r.pooling)
+    out[s.FORWARD_PRICE] = {"marginal": s.AT_MARGINAL, "as_bid": s.AS_BID, "better": s.BETTER}[r.forward_price]
+    out[s.HAS_FORWARD], out[s.NEEDS_CONSENT] = float(design.shares), float(r.consent == "per_bid")
+    out[s.ID_HALF_SPREAD], out[s.TERMINAL_FACTOR] = r.id_half_spread_eur_per_mwh, r.terminal_factor
+    out[s.NOT_ELIGIBLE] = _static_refusal(design)
+    return out
+
+
+def _static_refusal(design: Design) -> int:
+    """Return the code of a requirement that no local bid can meet in the receiving market, or -1."""
+    local, receiving = design.products["lfm"], design.products["mfrr"]
+    if local.full_activation_min > receiving.full_activation_min:
+        return codes.TOO_SLOW
+    if local.min_run_min > receiving.duration_min:
+        return codes.MIN_RUN
+    return -1
+
+
+def _rules_seen(design: Design) -> FLOAT:
+    r, receiving = design.rules, design.products["mfrr"]
+    return np.array([
+        0.0, r.forward_fee_eur_per_mwh, receiving.min_mw, receiving.granularity_mw, float(design.shares),
+        float(r.delivery_priority == "dso_first"), r.tso_penalty_factor, float(r.pooling),
+    ])  # fmt: skip

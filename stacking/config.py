@@ -1,0 +1,241 @@
+"""Frozen, validated configuration: batteries, portfolios, products, designs. Built from TOML, compiled once.
+
+Every error names the file, the key, the value, what is allowed and the remedy.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import StackingError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
+Efficiency = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, strict=True)]
+Price = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False, strict=True)]
+Direction = Literal["up", "dn"]
+M = TypeVar("M", bound=BaseModel)
+
+
+class Record(BaseModel):
+    """Base of all configuration records: frozen, unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Battery(Record):
+    """A battery behind one meter; defaults as in the list of market facts (1C-0.5C LFP, AC side)."""
+
+    power_mw: Positive
+    capacity_mwh: Positive
+    charge_efficiency_frac: Efficiency = 0.93
+    discharge_efficiency_frac: Efficiency = 0.93
+    min_content_frac: Fraction = 0.05
+    max_content_frac: Fraction = 0.95
+    start_content_frac: Fraction | None = None
+    wear_eur_per_mwh: NonNegative = 10.0
+
+    @model_validator(mode="after")
+    def _window(self) -> Battery:
+        if self.min_content_frac >= self.max_content_frac:
+            raise ValueError(
+                f"min_content_frac = {self.min_content_frac} must lie below max_content_frac = {self.max_content_frac}"
+            )
+        start = self.start_content_frac
+        if start is not None and not self.min_content_frac <= start <= self.max_content_frac:
+            raise ValueError(
+                f"start_content_frac = {start} lies outside the content window [{self.min_content_frac}, {self.max_content_frac}]"
+            )
+        return self
+
+
+class Portfolio(Record):
+    """The assets of one FSP at one network location; bids are made per portfolio."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_.\- ]+$")]
+    connection_mw: Positive
+    charge_tariff_eur_per_mwh: NonNegative = 0.0
+    count: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 1
+    battery: Battery
+
+    @property
+    def rated_mw(self) -> float:
+        """Return the power that battery and grid connection allow together, MW."""
+        return min(self.battery.power_mw, self.connection_mw)
+
+
+class Product(Record):
+    """One market product; times in minutes before the start of delivery."""
+
+    title: str
+    buyer: Literal["DSO", "TSO"]
+    directions: Annotated[tuple[Direction, ...], Field(min_length=1)]
+    duration_min: Literal[15, 60]
+    gate_closure_min: Annotated[float, Field(ge=0, le=180)]
+    clearing_min: Annotated[float, Field(ge=0, le=180)]
+    publication_min: Annotated[float, Field(ge=-30, le=180)]
+    clears: Literal["block", "mtu"]
+    min_mw: Positive
+    granularity_mw: Positive
+    price_rule: Literal["pay_as_bid", "marginal"]
+    price_floor: Price
+    price_cap: Price
+    full_activation_min: NonNegative
+    min_run_min: NonNegative
+    delivery_threshold_frac: Fraction
+    curve_volume_frac: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=32)]
+    curve_price_frac: Annotated[tuple[NonNegative, ...], Field(min_length=1, max_length=32)]
+    sources: Mapping[str, str]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Product:
+        if self.clearing_min > self.gate_closure_min:
+            raise ValueError(
+                f"clearing_min = {self.clearing_min} lies before the gate, gate_closure_min = {self.gate_closure_min}: a market clears at or after its gate"
+            )
+        if self.publication_min > self.clearing_min:
+            raise ValueError(
+                f"publication_min = {self.publication_min} lies before the clearing, clearing_min = {self.clearing_min}"
+            )
+        if self.price_floor >= self.price_cap:
+            raise ValueError(f"price_floor = {self.price_floor} must lie below price_cap = {self.price_cap}")
+        if len(self.curve_volume_frac) != len(self.curve_price_frac):
+            raise ValueError("curve_volume_frac and curve_price_frac must have the same length")
+        for name in ("curve_volume_frac", "curve_price_frac"):
+            steps = getattr(self, name)
+            if any(b <= a for a, b in zip(steps, steps[1:], strict=False)):
+                raise ValueError(f"{name} = {list(steps)} must rise from step to step")
+        if self.clears == "block" and self.price_rule == "marginal":
+            raise ValueError("a market that clears whole blocks is pay_as_bid; choose clears = 'mtu' for a marginal price")
+        return self
+
+
+class Rules(Record):
+    """Rules of sharing, responsibility and payment of a design."""
+
+    position: Literal["none", "corrected"] = "none"
+    delivery_priority: Literal["dso_first", "tso_first", "pro_rata"] = "dso_first"
+    tso_shortfall: Literal["keep_and_penalise", "no_pay_no_correction"] = "keep_and_penalise"
+    tso_penalty_factor: NonNegative = 1.0
+    block_opposite_balancing: bool = False
+    block_opposite_intraday: bool = True
+    consent: Literal["per_bid", "mandatory"] = "per_bid"
+    forward_fee_eur_per_mwh: NonNegative = 0.0
+    forward_price: Literal["marginal", "as_bid", "better"] = "marginal"
+    pooling: bool = False
+    id_half_spread_eur_per_mwh: NonNegative = 5.0
+    terminal_factor: NonNegative = 1.0
+
+
+Ledger = Literal["lfm", "mfrr", "forwarded"]
+
+
+class Gate(Record):
+    """One row of the gate table: who looks at which book when, seeing which ledgers."""
+
+    kind: Literal["publish", "auction", "trade", "offer", "clear", "forward"]
+    book: Literal["lfm", "mfrr", "forwarded", "da", "id"]
+    to: Ledger | None = None
+    sees_sold: tuple[Ledger, ...] = ()
+    sees_pending: tuple[Ledger, ...] = ()
+    refuses_offered: tuple[Ledger, ...] = ()
+
+
+class Design(Record):
+    """A coordination design as data: products, rules of sharing and a gate table."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    title: str
+    story: str
+    assumed: tuple[str, ...] = ()
+    products: Mapping[Literal["lfm", "mfrr"], Product]
+    rules: Rules
+    gates: Annotated[tuple[Gate, ...], Field(min_length=1, max_length=64)]
+
+    @property
+    def shares(self) -> bool:
+        """Return whether the design shares anything, so that consent exists."""
+        return any(g.kind == "forward" for g in self.gates)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Design:
+        if set(self.products) != {"lfm", "mfrr"}:
+            raise ValueError("products must name lfm and mfrr")
+        _check_gates(self.gates)
+        return self
+
+
+def _check_gates(gates: tuple[Gate, ...]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for gate in gates:
+        if (gate.kind, gate.book) in seen:
+            raise ValueError(f"gate kind = '{gate.kind}', book = '{gate.book}' appears twice")
+        seen.add((gate.kind, gate.book))
+        allowed = {"auction": ("da",), "trade": ("id",)}.get(gate.kind, ("lfm", "mfrr"))
+        allowed += ("forwarded",) if gate.kind == "publish" else ()
+        if gate.book not in allowed:
+            raise ValueError(f"gate kind = '{gate.kind}' cannot have book = '{gate.book}'; allowed: {', '.join(allowed)}")
+        if (gate.kind == "forward") != (gate.to is not None):
+            raise ValueError("a forward gate, and no other, needs `to`, the receiving market")
+    passes = {g.book: g.to for g in gates if g.kind == "forward"}
+    for source, target in passes.items():
+        if target == source or passes.get(str(target)) is not None:
+            raise ValueError(f"forwarding {source} -> {target} closes a cycle; forward from finer to coarser location only")
+        if (source, target) != ("lfm", "mfrr"):
+            raise ValueError(f"forwarding {source} -> {target} is not a receiving relation of this catalogue; allowed: lfm -> mfrr")
+    order = {"publish": 0, "auction": 1, "trade": 2, "offer": 3, "clear": 4, "forward": 4}
+    ranks = [order[g.kind] for g in gates]
+    if ranks != sorted(ranks):
+        raise ValueError("gates must stand in the order of a tick: publish, auction, trade, offer, clear and forward")
+    for kind in ("offer", "clear", "publish"):
+        for book in ("lfm", "mfrr"):
+            if (kind, book) not in seen:
+                raise ValueError(f"gate kind = '{kind}' for book = '{book}' is missing: what is offered must clear and be published")
+    if passes and ("publish", "forwarded") not in seen:
+        raise ValueError("a design with a forward gate needs a publish gate with book = 'forwarded'")
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Return the content of a TOML file.
+
+    Raises:
+        StackingError: if the file is missing or no TOML.
+    """
+    path = Path(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StackingError("Cannot read the file.", place=str(path), remedy="Check the path.", value=error.strerror) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StackingError(
+            "The file is not valid TOML.", place=str(path), value=str(error), remedy="Mend the line named above."
+        ) from None
+
+
+def validated(model: type[M], data: Any, place: str) -> M:
+    """Return the record built from plain data.
+
+    Raises:
+        StackingError: naming the place, the key, the value and what is allowed (the first error; the number of others is told).
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or model.__name__
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        known = ", ".join(model.model_fields) if first["type"] == "extra_forbidden" and len(first["loc"]) == 1 else ""
+        raise StackingError(
+            f"{model.__name__} is not valid{more}.",
+            place=place,
+            key=key,
+            value=None if first["type"] in ("missing", "value_error") else first["input"],
+            allowed=known or first["msg"].removeprefix("Value error, "),
+            remedy="Remove the unknown key or mend its spelling." if known or first["type"] == "extra_forbidden" else "Mend this entry.",
+        ) from None

@@ -1,0 +1,228 @@
+"""What happens at the gates: offers, clearings and the forwarding of unsold local bids.
+
+Nothing here knows a design by name; the compiled gate table says who looks at which book when, seeing which ledgers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import codes
+from . import columns as c
+from . import flows as f
+from . import state as s
+from .build import law
+from .columns import market_column
+from .lookahead import column, free_down_mw, free_up_mw, look_ahead, renew_sums
+from .markets.merit_order import (
+    OFFER_ACCEPTED,
+    OFFER_KEY,
+    OFFER_LEDGER,
+    OFFER_MW,
+    OFFER_PRIORITY,
+    OFFER_ROW,
+    accept,
+    background_alone_mw,
+    shifted_need,
+    sort_offers,
+)
+from .settlement import overlap_mw
+from .units import MTU_H, POWER_EPSILON_MW
+
+
+@law
+def round_down(quantity_mw: float, granularity_mw: float) -> float:
+    """Return the largest multiple of the granularity that is not above the quantity (with a little room for rounding).
+
+    >>> round_down(2.9999999999, 1.0), round_down(2.5, 1.0)
+    (3.0, 2.0)
+    """
+    return int(quantity_mw / granularity_mw + 1e-9) * granularity_mw
+
+
+@law
+def take_offer(
+    gate: Any, product: Any, rules: Any, params: Any, action: Any, content: float, book: Any, sums: Any, plan: Any, ahead: Any, flow: Any, tick: int,
+    consented: bool,
+) -> None:  # fmt: skip
+    """Close one offer gate for one portfolio: permitted power x share, rounded, checked and written to the book.
+
+    Every MW that is not taken is counted under a refusal code. The block of opposite sales needs consent: without it the
+    balancing operator does not learn of the local sale. Args: one row of each matrix (see `stacking.state`).
+    """
+    ledger, lead, count, first_action = gate[s.LEDGER], gate[s.LEAD], gate[s.COUNT], gate[s.ACTION]
+    if action[first_action] <= 0.0 and action[first_action + 1] <= 0.0:
+        return
+    hidden = gate[s.SEES_OFFERED]
+    look_ahead(params, content, book, sums, plan, ahead, tick, gate[s.SEES_SOLD], gate[s.SEES_PENDING])
+    energy = count * MTU_H
+    for d in range(2):
+        permitted = free_up_mw(params, ahead, lead, count) if d == 0 else free_down_mw(params, ahead, lead, count)
+        wanted = action[first_action + d] * permitted
+        if wanted <= POWER_EPSILON_MW or product[s.UP_OPEN + d] == 0.0:
+            continue
+        free = free_of_other_offers(book, plan, params, tick + lead, count, d, hidden)
+        if wanted > free + POWER_EPSILON_MW:
+            flow[f.REFUSED + codes.SOLD_ELSEWHERE] += (wanted - free) * energy
+            wanted = free
+        if consented and rules[s.BLOCK_BALANCING] > 0.0 and ledger == c.MFRR and sold_locally(book, tick + lead, count, 1 - d):
+            flow[f.REFUSED + codes.OPPOSITE_SALE] += wanted * energy
+            continue
+        quantity = round_down(wanted, product[s.GRANULARITY_MW])
+        flow[f.REFUSED + codes.GRANULARITY_REST] += max(0.0, wanted - quantity) * energy
+        if quantity < product[s.MIN_MW] - POWER_EPSILON_MW:
+            flow[f.REFUSED + codes.BELOW_MINIMUM] += quantity * energy
+            continue
+        flow[f.OFFERED_LFM if ledger == c.LFM else f.OFFERED_MFRR] += quantity * energy
+        for tau in range(tick + lead, tick + lead + count):
+            slot = tau % s.BOOK_SLOTS
+            book[slot, column(ledger, s.OFFERED, d)] = quantity
+            book[slot, column(ledger, s.PENDING, d)] = quantity
+            book[slot, column(ledger, s.PRICE, d)] = action[first_action + 2 + d]
+            renew_sums(book, sums, slot)
+
+
+@law
+def free_of_other_offers(book: Any, plan: Any, params: Any, first: int, count: int, direction: int, hidden: int) -> float:
+    """Return the power of a direction that was not offered in the ledgers of the mask for any MTU of the block, MW."""
+    free = 2.0 * params[s.RATED_MW]
+    if hidden == 0:
+        return free
+    sign = 1.0 if direction == 0 else -1.0
+    for tau in range(first, first + count):
+        headroom = params[s.RATED_MW] - sign * plan[s.POSITION, tau % s.PLAN_SLOTS]
+        for ledger in range(c.LEDGERS_W):
+            if (hidden >> ledger) & 1:
+                headroom -= book[tau % s.BOOK_SLOTS, column(ledger, s.OFFERED, direction)]
+        free = min(free, headroom)
+    return max(0.0, free)
+
+
+@law
+def sold_locally(book: Any, first: int, count: int, direction: int) -> bool:
+    """Return whether the portfolio sold a direction locally for any MTU of the block."""
+    for tau in range(first, first + count):
+        if book[tau % s.BOOK_SLOTS, column(c.LFM, s.SOLD, direction)] > POWER_EPSILON_MW:
+            return True
+    return False
+
+
+@law
+def trade_intraday(rules: Any, params: Any, share: float, content: float, book: Any, sums: Any, plan: Any, ahead: Any, flow: Any, tick: int, lead: int, price: float) -> None:
+    """Move the schedule of one MTU by a share of what is feasible: + sells at price - half spread, - buys at price + half spread."""
+    if share == 0.0:
+        return
+    look_ahead(params, content, book, sums, plan, ahead, tick, s.ALL_LEDGERS, s.ALL_LEDGERS)
+    direction = 0 if share > 0.0 else 1
+    volume = share * (free_up_mw(params, ahead, lead, 1) if direction == 0 else free_down_mw(params, ahead, lead, 1))
+    if abs(volume) <= POWER_EPSILON_MW:
+        return
+    if rules[s.BLOCK_INTRADAY] > 0.0 and sold_locally(book, tick + lead, 1, 1 - direction):
+        flow[f.REFUSED + codes.OPPOSITE_SALE] += abs(volume) * MTU_H
+        return
+    slot = (tick + lead) % s.PLAN_SLOTS
+    plan[s.POSITION, slot] += volume
+    plan[s.ID_MW, slot] += volume
+    plan[s.ID_VALUE, slot] += volume * MTU_H * (price - (rules[s.ID_HALF_SPREAD] if direction == 0 else -rules[s.ID_HALF_SPREAD]))
+
+
+@law
+def gather_offers(book: Any, priority: Any, market: int, direction: int, slot: int, offers: Any) -> int:
+    """List the pending offers of all portfolios for one market, direction and ring slot; return their number."""
+    count = 0
+    sign = 1.0 if direction == 0 else -1.0
+    first, last = (c.LFM, c.LFM) if market == c.LFM else (c.MFRR, c.FORWARDED)
+    for row in range(book.shape[0]):
+        for ledger in range(first, last + 1):
+            quantity = book[row, slot, column(ledger, s.PENDING, direction)]
+            if quantity > POWER_EPSILON_MW:
+                offers[count, OFFER_KEY] = sign * book[row, slot, column(ledger, s.PRICE, direction)]
+                offers[count, OFFER_PRIORITY] = priority[row]
+                offers[count, OFFER_MW] = quantity
+                offers[count, OFFER_ROW] = row
+                offers[count, OFFER_LEDGER] = ledger
+                offers[count, OFFER_ACCEPTED] = 0.0
+                count += 1
+    return count
+
+
+@law
+def clear_market(
+    market: int, first: int, count: int, curve: Any, series: Any, background_priority: float, priority: Any, params: Any,
+    book: Any, plan: Any, world: Any, recent: Any, offers: Any, spare: Any, flow: Any, result: Any,
+) -> None:  # fmt: skip
+    """Clear one market for the delivery MTU `first` (or the block that starts there) in both directions.
+
+    The merit order is one for all portfolios of the world and the background; accepted MW go to the book of their
+    ledger, prices to the world ring. The balancing need is net of what the local market moved, once that is published.
+    """
+    slot = first % s.BOOK_SLOTS
+    at = series[first]
+    up, down = at[market_column(market, 0) + c.NEED], at[market_column(market, 1) + c.NEED]
+    if market == c.MFRR:
+        up, down = shifted_need(up, down, world[slot, s.SHIFT_KNOWN])
+    shift, dearest = 0.0, 0.0
+    for d in range(2):
+        sign, need = (1.0, up) if d == 0 else (-1.0, down)
+        base = market_column(market, d)
+        n = gather_offers(book, priority, market, d, slot, offers)
+        volume, reference, anchor, limit = at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT]
+        alone = 0.0
+        if market == c.LFM and need > POWER_EPSILON_MW:
+            alone = background_alone_mw(curve, sign, need, volume, reference, anchor, limit)
+        sort_offers(offers, spare, n)
+        price, mine, others = accept(offers, n, curve, sign, need, volume, reference, anchor, limit, background_priority)
+        energy = count * MTU_H
+        if market == c.LFM:
+            shift += sign * (mine + others - alone)
+            if mine + others > POWER_EPSILON_MW:
+                dearest = price
+            result[f.ACCEPTED_LFM_MWH] += mine * energy
+            result[f.BACKGROUND_LFM_MWH] += others * energy
+            result[f.NEED_LFM_MWH] += need * energy
+        else:
+            world[slot, s.CLEARED_UP + d] = price
+            result[f.ACCEPTED_MFRR_MWH] += mine * energy
+            result[f.BACKGROUND_MFRR_MWH] += others * energy
+            result[f.NEED_MFRR_MWH] += need * energy
+        book_sales(offers, n, d, first, count, params, book, plan, flow)
+    if market == c.LFM:
+        recent[s.PENDING_LFM_PRICE] = dearest
+        for tau in range(first, first + count):
+            world[tau % s.BOOK_SLOTS, s.SHIFT] = shift
+
+
+@law
+def book_sales(offers: Any, n: int, direction: int, first: int, count: int, params: Any, book: Any, plan: Any, flow: Any) -> None:
+    """Write accepted MW to the books and count what was thereby picked twice."""
+    for i in range(n):
+        accepted = offers[i, OFFER_ACCEPTED]
+        if accepted <= POWER_EPSILON_MW:
+            continue
+        row, ledger = int(offers[i, OFFER_ROW]), int(offers[i, OFFER_LEDGER])
+        for tau in range(first, first + count):
+            slot = tau % s.BOOK_SLOTS
+            position = plan[row, s.POSITION, tau % s.PLAN_SLOTS]
+            before = doubly_sold_mw(params[row], book[row], slot, position, direction)
+            book[row, slot, column(ledger, s.SOLD, direction)] = accepted
+            after = doubly_sold_mw(params[row], book[row], slot, position, direction)
+            flow[row, f.DOUBLE_SELECTED] += (after - before) * MTU_H
+
+
+@law
+def doubly_sold_mw(params: Any, book: Any, slot: int, position: float, direction: int) -> float:
+    """Return the MW of a direction that were selected by both operators for one MTU."""
+    headroom = params[s.RATED_MW] - position if direction == 0 else params[s.RATED_MW] + position
+    balancing = book[slot, column(c.MFRR, s.SOLD, direction)] + book[slot, column(c.FORWARDED, s.SOLD, direction)]
+    return overlap_mw(book[slot, column(c.LFM, s.SOLD, direction)], balancing, headroom)
+
+
+@law
+def publish(ledger: int, first: int, count: int, book: Any, sums: Any) -> None:
+    """Make the results of a ledger known to its owner: sold becomes known, nothing stays pending."""
+    for tau in range(first, first + count):
+        slot = tau % s.BOOK_SLOTS
+        for d in range(2):
+            book[slot, column(ledger, s.KNOWN, d)] = book[slot, column(ledger, s.SOLD, d)]
+            book[slot, column(ledger, s.PENDING, d)] = 0.0
+        renew_sums(book, sums, slot)

@@ -1,0 +1,86 @@
+"""Columns of the flows of one tick: what happened to a portfolio, forgotten at the next tick.
+
+``flows`` is (world, portfolio, FLOWS_W), ``market`` is (world, MARKET_W). Cash is booked at the settlement of the MTU
+of delivery, + = received by the FSP; each cash label has exactly one counterpart (``CASH_LABELS``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .codes import CODES, CODES_W
+
+# cash, EUR
+CASH_DA, CASH_ID, CASH_LFM, CASH_MFRR, CASH_FORWARDED = 0, 1, 2, 3, 4
+CASH_IMBALANCE, CASH_TSO_PENALTY, CASH_FEE, CASH_WEAR, CASH_TARIFF, CASH_TERMINAL = 5, 6, 7, 8, 9, 10
+CASH_W = 11
+# energy, MWh (offers and forwards are counted at their gates, everything else at delivery)
+OFFERED_LFM, OFFERED_MFRR, FORWARDED_MWH = 11, 12, 13
+ACTIVATED_LFM, ACTIVATED_MFRR, ACTIVATED_FORWARDED = 14, 15, 16
+DOUBLE_SELECTED, DOUBLE_ACTIVATED = 17, 18
+UNDELIVERED_LFM, UNDELIVERED_MFRR, DEPLETED = 19, 20, 21
+IMBALANCE, CHARGED, DISCHARGED = 22, 23, 24
+CONSENT_ASKED, OPTED_OUT = 25, 26  # MWh of unsold local bids that could have been shared; the part without consent
+ASKED_COUNT, OPTED_OUT_COUNT = 27, 28  # the same as FSP-MTU
+POWER_MW, POSITION_MW, CONTENT_MWH = 29, 30, 31  # metered power, schedule, content at the end of the MTU
+REFUSED = 32
+FLOWS_W = REFUSED + CODES_W
+
+# market, per world; prices of the MTU that was delivered in this tick (LFM: of the block that was cleared)
+PRICE_MFRR_UP, PRICE_MFRR_DN, PRICE_IMBALANCE, PRICE_DA = 0, 1, 2, 3
+ACCEPTED_LFM_MWH, ACCEPTED_MFRR_MWH = 4, 5  # accepted from FSPs at this tick's clearings
+BACKGROUND_LFM_MWH, BACKGROUND_MFRR_MWH = 6, 7  # accepted from other people
+NEED_LFM_MWH, NEED_MFRR_MWH = 8, 9  # asked for
+DSO_PAID_EUR, TSO_PAID_EUR = 10, 11  # paid by the operator to the FSPs at this tick's settlement
+MARKET_W = 12
+
+
+@dataclass(frozen=True)
+class CashLabel:
+    """One kind of payment: market, reason and the counterpart who pays or receives it."""
+
+    column: int
+    name: str
+    market: str
+    reason: str
+    counterpart: str
+
+
+CASH_LABELS: tuple[CashLabel, ...] = (
+    CashLabel(CASH_DA, "da", "da", "energy of the day-ahead position", "power exchange"),
+    CashLabel(CASH_ID, "id", "id", "energy of intraday trades", "power exchange"),
+    CashLabel(CASH_LFM, "lfm", "lfm", "local activation, pay-as-bid, as delivered", "DSO"),
+    CashLabel(CASH_MFRR, "mfrr", "mfrr", "own balancing bids, marginal price", "TSO"),
+    CashLabel(CASH_FORWARDED, "mfrr_forwarded", "mfrr", "forwarded local bids, marginal price", "TSO"),
+    CashLabel(CASH_IMBALANCE, "imbalance", "imbalance", "imbalance settlement", "TSO"),
+    CashLabel(CASH_TSO_PENALTY, "tso_penalty", "mfrr", "explicit penalty for undelivered balancing energy", "TSO"),
+    CashLabel(CASH_FEE, "fee", "mfrr", "fee for activated forwarded bids", "market operator"),
+    CashLabel(CASH_WEAR, "wear", "asset", "wear of the battery", "asset"),
+    CashLabel(CASH_TARIFF, "tariff", "grid", "grid tariff and taxes on charging", "grid company"),
+    CashLabel(CASH_TERMINAL, "terminal", "terminal", "value of stored energy at the end", "scenario"),
+)
+
+ENERGY_LABELS: tuple[tuple[int, str], ...] = (
+    (OFFERED_LFM, "offered_lfm_mwh"),
+    (OFFERED_MFRR, "offered_mfrr_mwh"),
+    (FORWARDED_MWH, "forwarded_mwh"),
+    (ACTIVATED_LFM, "activated_lfm_mwh"),
+    (ACTIVATED_MFRR, "activated_mfrr_mwh"),
+    (ACTIVATED_FORWARDED, "activated_forwarded_mwh"),
+    (DOUBLE_SELECTED, "double_selected_mwh"),
+    (DOUBLE_ACTIVATED, "double_activated_mwh"),
+    (UNDELIVERED_LFM, "undelivered_lfm_mwh"),
+    (UNDELIVERED_MFRR, "undelivered_mfrr_mwh"),
+    (DEPLETED, "depleted_mwh"),
+    (IMBALANCE, "imbalance_mwh"),
+    (CHARGED, "charged_mwh"),
+    (DISCHARGED, "discharged_mwh"),
+    (CONSENT_ASKED, "consent_asked_mwh"),
+    (OPTED_OUT, "opted_out_mwh"),
+    (ASKED_COUNT, "asked_count"),
+    (OPTED_OUT_COUNT, "opted_out_count"),
+)
+"""Columns that add up over an episode, with their names in result files."""
+
+REFUSED_LABELS: tuple[tuple[int, str], ...] = tuple((REFUSED + c.number, f"refused_{c.name.lower()}_mwh") for c in CODES)
+"""Refused energy by code, with its names in result files."""

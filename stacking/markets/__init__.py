@@ -1,0 +1,1 @@
+"""Markets: how offers and needs become prices and accepted volumes."""

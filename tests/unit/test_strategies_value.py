@@ -1,0 +1,64 @@
+"""The value of stored energy against a dynamic programme that tries every step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stacking.agents.strategies.observed import look
+from stacking.agents.strategies.value import CELLS, content_value, content_worth_more_than, value_at
+
+from .observations import observation
+
+
+def brute_force(price: np.ndarray, hours: int, final: np.ndarray, wear: float, tariff: float, eta: float) -> np.ndarray:
+    """Return the marginal values at the start of hours 1..3 by trying every whole number of cells in every hour."""
+    step = 10.0 / CELLS
+    buy_cells, sell_cells = round(5.0 * eta / step), round(5.0 / eta / step)
+    value = np.concatenate([[0.0], np.cumsum(final)])
+    curves = {}
+    for hour in range(35, 0, -1):
+        if hour < hours:
+            b, s = (price[hour] + tariff) / eta, (price[hour] - wear) * eta
+            best = np.full(CELLS + 1, -np.inf)
+            for content in range(CELLS + 1):
+                for sold in range(-buy_cells, sell_cells + 1):
+                    if 0 <= content - sold <= CELLS:
+                        gain = s * sold if sold > 0 else b * sold
+                        best[content] = max(best[content], gain + value[content - sold])
+            value = best
+        curves[hour] = np.diff(value)
+    return np.stack([curves[1], curves[2], curves[3]])
+
+
+@pytest.mark.parametrize(("hours", "seed"), [(100, 0), (100, 1), (20, 2), (36, 3), (2, 4)])
+def test_values_equal_a_dynamic_programme_over_every_step(hours: int, seed: int) -> None:
+    price = np.random.default_rng(seed).uniform(0.0, 200.0, 36).astype(np.float32).astype(float)
+    seen = look(observation(1, price=price, hours_to_end=hours, terminal_price_forecast=80.0, cost_dn=3.0))
+    start_mwh = 7.0
+    reference, last = (start_mwh, 80.0) if hours <= 36 else (5.0, price[12:].mean())
+    middle = (np.arange(CELLS) + 0.5) * 10.0 / CELLS
+    final = np.where(middle < reference, last / 0.9, (last - 10.0) * 0.9)
+    expected = brute_force(price, hours, final, 10.0, 3.0, 0.9)
+    found = content_value(seen, np.array([start_mwh]))[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)  # float32 efficiency
+    assert hours < 3 or len(np.unique(found.round(3))) > 3  # not a constant
+
+
+def test_energy_before_a_peak_is_worth_the_peak_and_after_it_the_night() -> None:
+    price = np.full(36, 40.0)
+    price[5:7] = 200.0
+    curve = content_value(look(observation(1, price=price)), np.array([5.0]))[0, 0]
+    assert curve[0] == pytest.approx((200.0 - 10.0) * 0.9, rel=1e-6)  # the first MWh is kept for the peak
+    assert curve[0] > curve[-1]  # a full battery can be refilled before it
+    assert np.all(np.diff(curve) <= 1e-9)
+
+
+def test_reading_a_curve() -> None:
+    curve, capacity = np.linspace(100.0, 77.0, CELLS)[None], np.array([24.0])
+    assert value_at(curve, np.array([0.5]), capacity) == 100.0
+    assert value_at(curve, np.array([1.5]), capacity) == 99.0
+    assert value_at(curve, np.array([99.0]), capacity) == 77.0
+    assert value_at(curve, np.array([-5.0]), capacity) == 100.0
+    assert content_worth_more_than(curve, np.array([98.5]), capacity) == 2.0
+    assert content_worth_more_than(curve, np.array([1e9]), capacity) == 0.0
