@@ -13,7 +13,7 @@ from . import flows as f
 from . import state as s
 from .build import law
 from .columns import market_column
-from .lookahead import column, free_down_mw, free_up_mw, look_ahead, renew_sums
+from .lookahead import column, free_power, renew_sums
 from .markets.merit_order import (
     OFFER_ACCEPTED,
     OFFER_KEY,
@@ -42,7 +42,7 @@ def round_down(quantity_mw: float, granularity_mw: float) -> float:
 
 @law
 def take_offer(
-    gate: Any, product: Any, rules: Any, params: Any, action: Any, content: float, book: Any, sums: Any, plan: Any, ahead: Any, flow: Any, tick: int,
+    gate: Any, product: Any, rules: Any, params: Any, action: Any, content: float, book: Any, sums: Any, plan: Any, flow: Any, tick: int,
     consented: bool,
 ) -> None:  # fmt: skip
     """Close one offer gate for one portfolio: permitted power x share, rounded, checked and written to the book.
@@ -54,11 +54,12 @@ def take_offer(
     if action[first_action] <= 0.0 and action[first_action + 1] <= 0.0:
         return
     hidden = gate[s.SEES_OFFERED]
-    look_ahead(params, content, book, sums, plan, ahead, tick, gate[s.SEES_SOLD], gate[s.SEES_PENDING])
+    free_up, free_down, _, _ = free_power(
+        params, content, book, sums, plan, tick, lead, count, gate[s.SEES_SOLD], gate[s.SEES_PENDING]
+    )
     energy = count * MTU_H
     for d in range(2):
-        permitted = free_up_mw(params, ahead, lead, count) if d == 0 else free_down_mw(params, ahead, lead, count)
-        wanted = action[first_action + d] * permitted
+        wanted = action[first_action + d] * (free_up if d == 0 else free_down)
         if wanted <= POWER_EPSILON_MW or product[s.UP_OPEN + d] == 0.0:
             continue
         free = free_of_other_offers(book, plan, params, tick + lead, count, d, hidden)
@@ -90,7 +91,7 @@ def free_of_other_offers(book: Any, plan: Any, params: Any, first: int, count: i
         return free
     sign = 1.0 if direction == 0 else -1.0
     for tau in range(first, first + count):
-        headroom = params[s.RATED_MW] - sign * plan[s.POSITION, tau % s.PLAN_SLOTS]
+        headroom = params[s.RATED_MW] - sign * plan[tau % s.PLAN_SLOTS]
         for ledger in range(c.LEDGERS_W):
             if (hidden >> ledger) & 1:
                 headroom -= book[tau % s.BOOK_SLOTS, column(ledger, s.OFFERED, direction)]
@@ -108,22 +109,22 @@ def sold_locally(book: Any, first: int, count: int, direction: int) -> bool:
 
 
 @law
-def trade_intraday(rules: Any, params: Any, share: float, content: float, book: Any, sums: Any, plan: Any, ahead: Any, flow: Any, tick: int, lead: int, price: float) -> None:
+def trade_intraday(rules: Any, params: Any, share: float, content: float, book: Any, sums: Any, plan: Any, flow: Any, tick: int, lead: int, price: float) -> None:
     """Move the schedule of one MTU by a share of what is feasible: + sells at price - half spread, - buys at price + half spread."""
     if share == 0.0:
         return
-    look_ahead(params, content, book, sums, plan, ahead, tick, s.ALL_LEDGERS, s.ALL_LEDGERS)
+    up, down, _, _ = free_power(params, content, book, sums, plan, tick, lead, 1, s.ALL_LEDGERS, s.ALL_LEDGERS)
     direction = 0 if share > 0.0 else 1
-    volume = share * (free_up_mw(params, ahead, lead, 1) if direction == 0 else free_down_mw(params, ahead, lead, 1))
+    volume = share * (up if direction == 0 else down)
     if abs(volume) <= POWER_EPSILON_MW:
         return
     if rules[s.BLOCK_INTRADAY] > 0.0 and sold_locally(book, tick + lead, 1, 1 - direction):
         flow[f.REFUSED + codes.OPPOSITE_SALE] += abs(volume) * MTU_H
         return
-    slot = (tick + lead) % s.PLAN_SLOTS
-    plan[s.POSITION, slot] += volume
-    plan[s.ID_MW, slot] += volume
-    plan[s.ID_VALUE, slot] += volume * MTU_H * (price - (rules[s.ID_HALF_SPREAD] if direction == 0 else -rules[s.ID_HALF_SPREAD]))
+    plan[(tick + lead) % s.PLAN_SLOTS] += volume
+    slot = (tick + lead) % s.BOOK_SLOTS
+    sums[s.ID_MW, slot] += volume
+    sums[s.ID_VALUE, slot] += volume * MTU_H * (price - (rules[s.ID_HALF_SPREAD] if direction == 0 else -rules[s.ID_HALF_SPREAD]))
 
 
 @law
@@ -202,7 +203,7 @@ def book_sales(offers: Any, n: int, direction: int, first: int, count: int, para
         row, ledger = int(offers[i, OFFER_ROW]), int(offers[i, OFFER_LEDGER])
         for tau in range(first, first + count):
             slot = tau % s.BOOK_SLOTS
-            position = plan[row, s.POSITION, tau % s.PLAN_SLOTS]
+            position = plan[row, tau % s.PLAN_SLOTS]
             before = doubly_sold_mw(params[row], book[row], slot, position, direction)
             book[row, slot, column(ledger, s.SOLD, direction)] = accepted
             after = doubly_sold_mw(params[row], book[row], slot, position, direction)
@@ -222,6 +223,8 @@ def publish(ledger: int, first: int, count: int, book: Any, sums: Any) -> None:
     """Make the results of a ledger known to its owner: sold becomes known, nothing stays pending."""
     for tau in range(first, first + count):
         slot = tau % s.BOOK_SLOTS
+        if book[slot, column(ledger, s.PENDING, 0)] + book[slot, column(ledger, s.PENDING, 1)] == 0.0:
+            continue
         for d in range(2):
             book[slot, column(ledger, s.KNOWN, d)] = book[slot, column(ledger, s.SOLD, d)]
             book[slot, column(ledger, s.PENDING, d)] = 0.0

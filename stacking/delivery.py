@@ -24,7 +24,7 @@ def deliver(params: Any, state: Any, book: Any, plan: Any, flow: Any, tick: int)
         local order, balancing order, shortfall (wanted - metered) and schedule, MW, signed.
     """
     slot = tick % s.BOOK_SLOTS
-    position = plan[s.POSITION, tick % s.PLAN_SLOTS]
+    position = plan[tick % s.PLAN_SLOTS]
     local = book[slot, column(c.LFM, s.SOLD, 0)] - book[slot, column(c.LFM, s.SOLD, 1)]
     own = book[slot, column(c.MFRR, s.SOLD, 0)] - book[slot, column(c.MFRR, s.SOLD, 1)]
     passed = book[slot, column(c.FORWARDED, s.SOLD, 0)] - book[slot, column(c.FORWARDED, s.SOLD, 1)]
@@ -62,7 +62,7 @@ def count_double(params: Any, book: Any, flow: Any, tick: int, position: float, 
 
 @law
 def settle(
-    rules: Any, threshold: float, params: Any, state: Any, book: Any, plan: Any, at: Any, world: Any, flow: Any, result: Any, tick: int,
+    rules: Any, threshold: float, params: Any, state: Any, book: Any, sums: Any, at: Any, world: Any, flow: Any, result: Any, tick: int,
     local: float, balancing: float, shortfall: float, position: float,
 ) -> None:  # fmt: skip
     """Book every EUR of one portfolio and MTU.
@@ -74,9 +74,8 @@ def settle(
     short_local, short_balancing = shortfall_shares_mw(shortfall, local, balancing, int(rules[s.DSO_SHARE]))
     short_local_mwh, short_balancing_mwh = short_local * MTU_H, short_balancing * MTU_H
     flow[f.UNDELIVERED_LFM], flow[f.UNDELIVERED_MFRR] = abs(short_local_mwh), abs(short_balancing_mwh)
-    place = tick % s.PLAN_SLOTS
-    flow[f.CASH_DA] = (position - plan[s.ID_MW, place]) * MTU_H * at[c.DA_PRICE]
-    flow[f.CASH_ID] = plan[s.ID_VALUE, place]
+    flow[f.CASH_DA] = (position - sums[s.ID_MW, slot]) * MTU_H * at[c.DA_PRICE]
+    flow[f.CASH_ID] = sums[s.ID_VALUE, slot]
     local_mwh, balancing_mwh = local * MTU_H, balancing * MTU_H
     pay_local(threshold, book, flow, slot, local_mwh - short_local_mwh, local_mwh)
     kept = rules[s.KEEP_PAYMENT] > 0.0

@@ -77,7 +77,7 @@ class Engine:
         self._step_all = np.full(b, s.STEP, np.int64)
         self.state, self.book = np.zeros((b, n, s.STATE_W)), np.zeros((b, n, s.BOOK_SLOTS, s.BOOK_W))
         self.sums = np.zeros((b, n, s.SUMS_W, s.BOOK_SLOTS))
-        self.plan = np.zeros((b, n, s.PLAN_W, s.PLAN_SLOTS))
+        self.plan = np.zeros((b, n, s.PLAN_W))
         self.world, self.recent = np.zeros((b, s.BOOK_SLOTS, s.WORLD_W)), np.zeros((b, s.RECENT_W))
         self.flows, self.market = np.zeros((b, n, f.FLOWS_W)), np.zeros((b, f.MARKET_W))
         self.reward, self.ended = np.zeros((b, n)), np.zeros(b, np.bool_)
@@ -154,7 +154,7 @@ class Engine:
         state, tick = self.state[world, row], int(self.clock[world])
         return {
             "content_mwh": float(state[s.CONTENT]),
-            "position_mw": float(self.plan[world, row, s.POSITION, tick % s.PLAN_SLOTS]),
+            "position_mw": float(self.plan[world, row, tick % s.PLAN_SLOTS]),
             "power_mw": float(state[s.POWER]),
             "consent": float(state[s.CONSENT_NOW]),
             "cash_eur": float(state[s.CASH]),

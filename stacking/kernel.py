@@ -79,7 +79,7 @@ def advance(
             ended[b] = tick + 1 == length[k]
         clock[b] = tick + 1
         look(gates, rules, rules_seen, params, series[k], hourly[k], calendar[k], scalars[k], length[k], tick < 0,
-             state[b], book[b], sums[b], plan[b], world[b], recent[b], observation[b], mask[b], scratch[free], tick + 1)  # fmt: skip
+             state[b], book[b], sums[b], plan[b], world[b], recent[b], observation[b], mask[b], tick + 1)  # fmt: skip
     return faults
 
 
@@ -135,13 +135,13 @@ def bids(
             price = series[tick + lead, c.DA_PRICE]
             for r in range(params.shape[0]):
                 share = action[r, v.ID_POWER_FRAC]
-                trade_intraday(rules, params[r], share, state[r, s.CONTENT], book[r], sums[r], plan[r], scratch, flow[r], tick, lead, price)
+                trade_intraday(rules, params[r], share, state[r, s.CONTENT], book[r], sums[r], plan[r], flow[r], tick, lead, price)
         elif kind == s.OFFER and is_due(gates[g], day, tick, length):
             for r in range(params.shape[0]):
                 if gates[g, s.LEDGER] == c.LFM and rules[s.HAS_FORWARD] > 0.0:
                     state[r, s.CONSENT_NOW] = 1.0 if rules[s.NEEDS_CONSENT] == 0.0 or action[r, v.CONSENT] >= 0.5 else 0.0
                 take_offer(gates[g], products[gates[g, s.MARKET]], rules, params[r], action[r], state[r, s.CONTENT],
-                           book[r], sums[r], plan[r], scratch, flow[r], tick, state[r, s.CONSENT_NOW] >= 0.5)  # fmt: skip
+                           book[r], sums[r], plan[r], flow[r], tick, state[r, s.CONSENT_NOW] >= 0.5)  # fmt: skip
 
 
 @law
@@ -150,7 +150,7 @@ def buy_day(params: Any, plan: Any, scratch: Any, hourly: Any, day: Any, content
     first, count = day[c.DA_FIRST], day[c.DA_COUNT]
     expected = content
     for tau in range(tick, first):
-        expected -= drain_mwh(plan[s.POSITION, tau % s.PLAN_SLOTS], params[s.INTO], params[s.OUT])
+        expected -= drain_mwh(plan[tau % s.PLAN_SLOTS], params[s.INTO], params[s.OUT])
     plan_day(params, plan, scratch, hourly, day[c.NEXT_DAY_FORECAST], first, count, expected,
              action[v.DA_VOLUME_FRAC], action[v.DA_MIN_SPREAD], action[v.DA_END_CONTENT_FRAC])  # fmt: skip
     renew_plan(params, plan, tick, first + count - 1)
@@ -184,7 +184,7 @@ def deliveries(
     for r in range(params.shape[0]):
         local, balancing, shortfall, position = deliver(params[r], state[r], book[r], plan[r], flow[r], tick)
         count_double(params[r], book[r], flow[r], tick, position, shortfall)
-        settle(rules, products[c.LFM, s.THRESHOLD], params[r], state[r], book[r], plan[r], at, world, flow[r], result,
+        settle(rules, products[c.LFM, s.THRESHOLD], params[r], state[r], book[r], sums[r], at, world, flow[r], result,
                tick, local, balancing, shortfall, position)  # fmt: skip
         if last:
             settle_terminal(rules, params[r], state[r], flow[r], scalars[c.TERMINAL_PRICE])
@@ -193,8 +193,7 @@ def deliveries(
             total += flow[r, k]
         reward[r] = total
         state[r, s.CASH] += total
-        for column in range(s.PLAN_W):
-            plan[r, column, tick % s.PLAN_SLOTS] = 0.0
+        plan[r, tick % s.PLAN_SLOTS] = 0.0
         book[r, (tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
         for column in range(s.SUMS_W):
             sums[r, column, (tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
@@ -216,7 +215,7 @@ def copy_row(source: Any, target: Any) -> None:
 @law
 def look(
     gates: Any, rules: Any, rules_seen: Any, params: Any, series: Any, hourly: Any, calendar: Any, scalars: Any, length: int, fresh: bool,
-    state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any, observation: Any, mask: Any, scratch: Any, tick: int,
+    state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any, observation: Any, mask: Any, tick: int,
 ) -> None:  # fmt: skip
     """Publish what is due at a tick and show it; after the end nothing is open."""
     day = calendar[min(tick, length - 1)]
@@ -246,5 +245,5 @@ def look(
         else:
             copy_row(observation[0], observation[r])
             copy_row(mask[0], mask[r])
-        observe_portfolio(params[r], state[r], book[r], sums[r], plan[r], scratch, gates[balancing], gates[local], local_open,
+        observe_portfolio(params[r], state[r], book[r], sums[r], plan[r], gates[balancing], gates[local], local_open,
                           fresh or day[c.QUARTER] <= 1 or tick >= length, tick, observation[r])  # fmt: skip

@@ -125,7 +125,7 @@ def observation_layout() -> Layout:
         *free([f"lfm_limit_h{k}" for k in local], price, "forecast of the DSO's willingness to pay"),
         Field("lfm_last_price", price, -inf, inf, "dearest accepted local offer of the last published block, 0 if none"),
         *unit_range(["stored_frac"]),
-        *free(["min_content_frac", "max_content_frac"], "-", "content after t+11 if everything pending is (not) called"),
+        *free(["min_content_frac", "max_content_frac"], "-", "content at the full hour behind t+11 if everything pending is (not) called"),
         *(
             Field(n, power, 0.0, inf, "feasible given all own commitments")
             for n in ("feasible_up_mfrr_mw", "feasible_dn_mfrr_mw", "feasible_up_lfm_mw", "feasible_dn_lfm_mw")

@@ -12,6 +12,7 @@ from . import columns as c
 from . import state as s
 from .assets.battery import drain_mwh, power_for_drain_mw
 from .build import law
+from .units import MTU_PER_HOUR
 
 
 @law
@@ -46,84 +47,87 @@ def ledger_mw(book: Any, slot: int, field: int, direction: int, ledgers: int) ->
 
 
 @law
-def look_ahead(params: Any, content: float, book: Any, sums: Any, plan: Any, ahead: Any, tick: int, sold: int, pending: int) -> None:
-    """Fill `ahead` with power and content of the next WINDOW MTU as far as the given ledgers are visible.
-
-    HI assumes that every visible pending up offer and no down offer is called, LO the opposite; CONTENT_LO/HI are the
-    contents at the start of the MTU; DRAW_HI/FILL_LO the largest/smallest energy taken from the start of the MTU on.
+def span_mw(params: Any, book: Any, sums: Any, plan: Any, slot: int, place: int, sold: int, pending: int) -> tuple[float, float]:
+    """Return the highest and lowest power of one MTU: all visible pending up offers called and no down offer, and the opposite.
 
     Args:
         params: (PARAMS_W,) portfolio parameters.
-        content: MWh in the store now.
-        book: (BOOK_SLOTS, BOOK_W) commitments.
-        sums: (SUMS_W, BOOK_SLOTS) their sums over ledgers.
-        plan: (PLAN_W, PLAN_SLOTS) schedule.
-        ahead: (>= WINDOW, SCRATCH_W), written.
-        tick: the MTU that starts now.
+        book: (BOOK_SLOTS, BOOK_W) commitments; sums: (SUMS_W, BOOK_SLOTS) their sums over ledgers.
+        plan: (PLAN_W,) schedule.
+        slot, place: the MTU in both rings.
         sold, pending: bit masks of the ledgers whose known sales and pending offers are visible.
     """
-    limit, into, out = params[s.RATED_MW], params[s.INTO], params[s.OUT]
-    everything = sold == s.ALL_LEDGERS and pending == s.ALL_LEDGERS
-    low, high = content, content
+    power = plan[place]
+    if sold == s.ALL_LEDGERS and pending == s.ALL_LEDGERS:
+        power += sums[s.NET, slot]
+        up, down = sums[s.UP_PENDING, slot], sums[s.DN_PENDING, slot]
+    else:
+        power += ledger_mw(book, slot, s.KNOWN, 0, sold) - ledger_mw(book, slot, s.KNOWN, 1, sold)
+        up, down = ledger_mw(book, slot, s.PENDING, 0, pending), ledger_mw(book, slot, s.PENDING, 1, pending)
+    return min(power + up, params[s.RATED_MW]), max(power - down, -params[s.RATED_MW])
+
+
+@law
+def free_power(
+    params: Any, content: float, book: Any, sums: Any, plan: Any, tick: int, first: int, count: int, sold: int, pending: int
+) -> tuple[float, float, float, float]:
+    """Return what a portfolio can still add in each of `count` MTU from tick + first on, looking over all its commitments.
+
+    With the lowest content that the visible commitments can lead to, E_lo, and the largest energy D that they take from
+    the block on: up-energy = E_lo - E_min - max(0, D); down-energy likewise with the highest content. The energy is
+    shared equally over the block, so the result is always feasible, and exact where the schedule is constant over it.
+
+    Returns:
+        up MW, down MW (both >= 0), lowest and highest content at the full hour behind the window (MWh).
+    """
+    into, out = params[s.INTO], params[s.OUT]
+    low, high, sum_hi, sum_lo, draw, fill = content, content, 0.0, 0.0, 0.0, 0.0
     slot, place = tick % s.BOOK_SLOTS, tick % s.PLAN_SLOTS
-    for j in range(s.WINDOW):
-        power = plan[s.POSITION, place]
-        if everything:
-            power += sums[s.NET, slot]
-            up, down = sums[s.UP_PENDING, slot], sums[s.DN_PENDING, slot]
-        else:
-            power += ledger_mw(book, slot, s.KNOWN, 0, sold) - ledger_mw(book, slot, s.KNOWN, 1, sold)
-            up, down = ledger_mw(book, slot, s.PENDING, 0, pending), ledger_mw(book, slot, s.PENDING, 1, pending)
-        most, least = min(power + up, limit), max(power - down, -limit)
-        ahead[j, s.HI], ahead[j, s.LO] = most, least
-        ahead[j, s.CONTENT_LO], ahead[j, s.CONTENT_HI] = low, high
-        ahead[j, s.DRAIN_HI], ahead[j, s.DRAIN_LO] = drain_mwh(most, into, out), drain_mwh(least, into, out)
-        low -= ahead[j, s.DRAIN_HI]
-        high -= ahead[j, s.DRAIN_LO]
+    block_slot, block_place = slot, place
+    reach = s.WINDOW + (MTU_PER_HOUR - (tick + s.WINDOW) % MTU_PER_HOUR) % MTU_PER_HOUR
+    for j in range(reach):
+        if j == first:
+            low, high, sum_hi, sum_lo = low - sum_hi, high - sum_lo, 0.0, 0.0
+            draw, fill = 0.0, 0.0
+            block_slot, block_place = slot, place
+        most, least = plan[place], plan[place]  # beyond the window nothing but the schedule can be committed
+        if j < s.WINDOW:
+            most, least = span_mw(params, book, sums, plan, slot, place, sold, pending)
+        sum_hi += drain_mwh(most, into, out)
+        sum_lo += drain_mwh(least, into, out)
+        draw, fill = max(draw, sum_hi), min(fill, sum_lo)
         slot = slot + 1 if slot + 1 < s.BOOK_SLOTS else 0
         place = place + 1 if place + 1 < s.PLAN_SLOTS else 0
-    draw, fill = plan[s.DRAW, place], plan[s.FILL, place]
-    for back in range(s.WINDOW):
-        j = s.WINDOW - 1 - back
-        draw = ahead[j, s.DRAIN_HI] + max(0.0, draw)
-        fill = ahead[j, s.DRAIN_LO] + min(0.0, fill)
-        ahead[j, s.DRAW_HI], ahead[j, s.FILL_LO] = draw, fill
-
-
-@law
-def free_up_mw(params: Any, ahead: Any, first: int, count: int) -> float:
-    """Return the up-regulation that the portfolio can add in each of `count` MTU from `first` on, MW >= 0.
-
-    The energy left above the lowest later content is shared equally over the block, so the result is always feasible
-    and exact where the schedule is constant over the block.
-    """
-    energy = ahead[first, s.CONTENT_LO] - params[s.MIN_MWH] - max(0.0, ahead[first, s.DRAW_HI])
-    best = 2.0 * params[s.RATED_MW]
-    for j in range(first, first + count):
-        most = power_for_drain_mw(ahead[j, s.DRAIN_HI] + energy / count, params[s.INTO], params[s.OUT])
-        best = min(best, min(most, params[s.RATED_MW]) - ahead[j, s.HI])
-    return max(0.0, best)
-
-
-@law
-def free_down_mw(params: Any, ahead: Any, first: int, count: int) -> float:
-    """Return the down-regulation that the portfolio can add in each of `count` MTU from `first` on, MW >= 0."""
-    energy = params[s.MAX_MWH] - ahead[first, s.CONTENT_HI] + min(0.0, ahead[first, s.FILL_LO])
-    best = 2.0 * params[s.RATED_MW]
-    for j in range(first, first + count):
-        least = power_for_drain_mw(ahead[j, s.DRAIN_LO] - energy / count, params[s.INTO], params[s.OUT])
-        best = min(best, ahead[j, s.LO] - max(least, -params[s.RATED_MW]))
-    return max(0.0, best)
+    hour = (tick + reach) // MTU_PER_HOUR % s.PLAN_HOURS
+    draw, fill = max(draw, sum_hi + plan[s.DRAW + hour]), min(fill, sum_lo + plan[s.FILL + hour])
+    up_energy, down_energy = (low - params[s.MIN_MWH] - draw) / count, (params[s.MAX_MWH] - high + fill) / count
+    up, down = 2.0 * params[s.RATED_MW], 2.0 * params[s.RATED_MW]
+    slot, place = block_slot, block_place
+    for _ in range(count):
+        most, least = span_mw(params, book, sums, plan, slot, place, sold, pending)
+        height = power_for_drain_mw(drain_mwh(most, into, out) + up_energy, into, out)
+        depth = power_for_drain_mw(drain_mwh(least, into, out) - down_energy, into, out)
+        up = min(up, min(height, params[s.RATED_MW]) - most)
+        down = min(down, least - max(depth, -params[s.RATED_MW]))
+        slot = slot + 1 if slot + 1 < s.BOOK_SLOTS else 0
+        place = place + 1 if place + 1 < s.PLAN_SLOTS else 0
+    return max(0.0, up), max(0.0, down), low - sum_hi, high - sum_lo
 
 
 @law
 def renew_plan(params: Any, plan: Any, first: int, last: int) -> None:
-    """Recompute DRAW and FILL of the MTU first..last from the schedule, backwards."""
-    after = (last + 1) % s.PLAN_SLOTS
-    draw, fill = plan[s.DRAW, after], plan[s.FILL, after]
+    """Recompute DRAW and FILL of the hours that start in first..last from the schedule, backwards.
+
+    Nothing is scheduled behind `last`.
+    """
+    draw, fill = 0.0, 0.0
     for back in range(last - first + 1):
-        place = (last - back) % s.PLAN_SLOTS
-        drain = drain_mwh(plan[s.POSITION, place], params[s.INTO], params[s.OUT])
+        tau = last - back
+        drain = drain_mwh(plan[tau % s.PLAN_SLOTS], params[s.INTO], params[s.OUT])
         draw = drain + max(0.0, draw)
         fill = drain + min(0.0, fill)
-        plan[s.DRAW, place], plan[s.FILL, place] = draw, fill
+        if tau % MTU_PER_HOUR == 0:
+            hour = tau // MTU_PER_HOUR % s.PLAN_HOURS
+            plan[s.DRAW + hour], plan[s.FILL + hour] = draw, fill
+    behind = (last + 1) // MTU_PER_HOUR % s.PLAN_HOURS
+    plan[s.DRAW + behind], plan[s.FILL + behind] = 0.0, 0.0

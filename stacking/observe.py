@@ -8,7 +8,7 @@ from . import columns as c
 from . import layout as v
 from . import state as s
 from .build import law
-from .lookahead import free_down_mw, free_up_mw, look_ahead
+from .lookahead import free_power
 from .units import MTU_PER_HOUR
 
 
@@ -81,32 +81,27 @@ def observe_hours(hourly: Any, day: Any, hour: int, out: Any) -> None:
 
 @law
 def observe_portfolio(
-    params: Any, state: Any, book: Any, sums: Any, plan: Any, ahead: Any, mfrr: Any, local: Any, local_open: bool, whole_day: bool, tick: int, out: Any
+    params: Any, state: Any, book: Any, sums: Any, plan: Any, mfrr: Any, local: Any, local_open: bool, whole_day: bool, tick: int, out: Any
 ) -> None:
     """Fill the columns of one portfolio: assets, commitments as known to it, consent."""
     capacity = params[s.CAPACITY_MWH]
-    look_ahead(params, state[s.CONTENT], book, sums, plan, ahead, tick, s.ALL_LEDGERS, s.ALL_LEDGERS)
-    last = s.WINDOW - 1
-    out[v.STORED_FRAC] = state[s.CONTENT] / capacity
-    out[v.MIN_CONTENT_FRAC] = ahead[last, s.CONTENT_LO] / capacity
-    out[v.MAX_CONTENT_FRAC] = ahead[last, s.CONTENT_HI] / capacity
-    lead, count = mfrr[s.LEAD], mfrr[s.COUNT]
-    out[v.FEASIBLE_UP_MFRR] = free_up_mw(params, ahead, lead, count)
-    out[v.FEASIBLE_DN_MFRR] = free_down_mw(params, ahead, lead, count)
-    out[v.FEASIBLE_UP_LFM] = out[v.FEASIBLE_DN_LFM] = 0.0
+    content = state[s.CONTENT]
+    up, down, low, high = free_power(params, content, book, sums, plan, tick, mfrr[s.LEAD], mfrr[s.COUNT], s.ALL_LEDGERS, s.ALL_LEDGERS)
+    out[v.STORED_FRAC], out[v.MIN_CONTENT_FRAC], out[v.MAX_CONTENT_FRAC] = content / capacity, low / capacity, high / capacity
+    out[v.FEASIBLE_UP_MFRR], out[v.FEASIBLE_DN_MFRR] = up, down
+    up, down = 0.0, 0.0
     if local_open:
-        lead, count = local[s.LEAD], local[s.COUNT]
-        out[v.FEASIBLE_UP_LFM] = free_up_mw(params, ahead, lead, count)
-        out[v.FEASIBLE_DN_LFM] = free_down_mw(params, ahead, lead, count)
+        up, down, low, high = free_power(params, content, book, sums, plan, tick, local[s.LEAD], local[s.COUNT], s.ALL_LEDGERS, s.ALL_LEDGERS)
+    out[v.FEASIBLE_UP_LFM], out[v.FEASIBLE_DN_LFM] = up, down
     out[v.COST_UP], out[v.COST_DN] = params[s.WEAR], params[s.TARIFF]
     out[v.CAPACITY_MWH], out[v.RATED_MW] = capacity, params[s.RATED_MW]
     out[v.ROUND_TRIP_FRAC] = params[s.CHARGE_FRAC] * params[s.DISCHARGE_FRAC]
-    out[v.CONTENT_MWH] = state[s.CONTENT]
+    out[v.CONTENT_MWH] = content
     out[v.RULE_CONSENT] = state[s.CONSENT_NOW]
     observe_book(params, sums, plan, tick, out)
     hours = 24 if whole_day else 1  # beyond the next hour the schedule changes at day-ahead gates only
     for k in range(hours):
-        out[v.BOOK + 12 + k] = plan[s.POSITION, (tick + first_hour(tick) + MTU_PER_HOUR * k) % s.PLAN_SLOTS]
+        out[v.BOOK + 12 + k] = plan[(tick + first_hour(tick) + MTU_PER_HOUR * k) % s.PLAN_SLOTS]
 
 
 @law
@@ -122,7 +117,7 @@ def observe_book(params: Any, sums: Any, plan: Any, tick: int, out: Any) -> None
     for hour in range(3):
         local, passed, double = 0.0, 0.0, 0.0
         for j in range(hour * MTU_PER_HOUR, (hour + 1) * MTU_PER_HOUR):
-            position, total = plan[s.POSITION, place], sums[s.NET, slot]
+            position, total = plan[place], sums[s.NET, slot]
             out[v.BOOK + j] = position + total
             local += sums[s.NET_LOCAL, slot]
             passed += sums[s.NET_PASSED, slot]

@@ -24,15 +24,17 @@ BOOK_W = 3 * LEDGER_FIELDS * 2
 
 # ---- sums over ledgers, renewed whenever a slot changes, (world, portfolio, SUMS_W, BOOK_SLOTS) --------------------------
 # Slots come last: a look ahead reads few columns of many MTU, and the cache decides the speed.
-NET, UP_PENDING, DN_PENDING, NET_LOCAL, NET_PASSED = 0, 1, 2, 3, 4
-SUMS_W = 5
+# With them the intraday trades of the MTU: MW (contained in the position) and value in EUR.
+NET, UP_PENDING, DN_PENDING, NET_LOCAL, NET_PASSED, ID_MW, ID_VALUE = 0, 1, 2, 3, 4, 5, 6
+SUMS_W = 7
 
-# ---- schedule, ring over delivery MTU, (world, portfolio, PLAN_W, PLAN_SLOTS) ----------------------------------------
-# DRAW: largest energy that the schedule takes from the store from the start of this MTU to any later time (MWh);
-# FILL: smallest (most negative) one. They make "feasible given all later sales" a local question.
-PLAN_SLOTS = 160
-POSITION, DRAW, FILL, ID_MW, ID_VALUE = 0, 1, 2, 3, 4
-PLAN_W = 5
+# ---- schedule, (world, portfolio, PLAN_W) ---------------------------------------------------------------------------------
+# First a ring of the position over delivery MTU (MW), then two rings over delivery hours. DRAW: largest energy that the
+# schedule takes from the store from the start of the hour to any later time (MWh); FILL: smallest (most negative) one.
+# They make "feasible given all later sales" a local question.
+PLAN_SLOTS, PLAN_HOURS = 160, 40
+DRAW, FILL = PLAN_SLOTS, PLAN_SLOTS + PLAN_HOURS
+PLAN_W = PLAN_SLOTS + 2 * PLAN_HOURS
 
 # ---- world state, (world, slot, WORLD_W) and (world, RECENT_W) --------------------------------------------------------
 SHIFT, SHIFT_KNOWN, CLEARED_UP, CLEARED_DN = 0, 1, 2, 3
@@ -60,11 +62,9 @@ DSO_FIRST, TSO_FIRST, PRO_RATA = 0, 1, 2  # DSO_SHARE: who is served first when 
 AT_MARGINAL, AS_BID, BETTER = 0, 1, 2  # FORWARD_PRICE
 
 # ---- scratch, (1 or world, SCRATCH_ROWS, SCRATCH_W): shared by all worlds of a serial build -----------------------------
-# Rows 0..WINDOW: the look-ahead of one gate.
-HI, LO, CONTENT_LO, CONTENT_HI, DRAW_HI, FILL_LO, DRAIN_HI, DRAIN_LO = 0, 1, 2, 3, 4, 5, 6, 7
-SCRATCH_ROWS, SCRATCH_W = 32, 8
-# Rows of the day plan share the same memory: one row per hour.
+# The day plan: one row per hour.
 HOUR_PRICE, HOUR_POWER, HOUR_CONTENT = 0, 1, 2
+SCRATCH_ROWS, SCRATCH_W = 32, 3
 
 ALL_LEDGERS = 7  # bit mask of LFM, MFRR and FORWARDED
 

@@ -34,7 +34,7 @@ class LocalOnly:
         seen = look(observation)
         cost, worth = replacement_prices(seen)
         margin = self.lfm_margin_eur_per_mwh
-        price_up, price_dn = local_prices(observation, cost + margin, worth - margin, self.lfm_take_frac)
+        price_up, price_dn = local_prices(seen, cost + margin, worth - margin, self.lfm_take_frac)
         action = closed_action(len(observation))
         action[:, at.ID_POWER_FRAC] = intraday_share(towards_target_mw(seen, self.target_content_frac), seen)
         action[:, at.LFM_SHARE_UP] = share_of(seen.feasible_mw[:, 2], seen.feasible_mw[:, 2])

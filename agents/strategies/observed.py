@@ -16,8 +16,7 @@ BOOK_MTU = 12  # committed power is shown for t..t+11
 BALANCING_LEAD, INTRADAY_LEAD, LOCAL_LEAD = 3, 4, 8  # MTU from now to the delivery that a gate decides on
 SCHEDULE = at.BOOK + BOOK_MTU
 SOLD_LOCAL = SCHEDULE + 24
-NEED_HOURS, LIMIT_HOURS = at.LOCAL, at.LOCAL + LFM_FORECAST_HOURS
-LOCAL_HOUR = 2  # the block t+8..t+11 of a gate on the full hour lies in this hour from now
+LOCAL_HOUR = 2  # the block t+8..t+11 of a gate on the full hour lies in this hour from now, that of the next gate in 3
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,8 @@ class Seen:
     hours_to_end: FloatArray
     price: FloatArray  # (n, 36) hourly day-ahead price, published or forecast, from the current hour on
     terminal_price: FloatArray
+    need_mw: FloatArray  # (n, 8) forecast local need by hour from the current one, + = up
+    limit: FloatArray  # (n, 8) forecast willingness to pay for it
     capacity_mwh: FloatArray
     content_mwh: FloatArray
     rated_mw: FloatArray
@@ -56,6 +57,8 @@ def look(observation: FloatArray) -> Seen:
         hours_to_end=hours_to_end,
         price=o[:, at.DA : at.DA + FORECAST_HOURS],
         terminal_price=o[:, at.TERMINAL_PRICE_FORECAST],
+        need_mw=o[:, at.LOCAL : at.LOCAL + LFM_FORECAST_HOURS],
+        limit=o[:, at.LOCAL + LFM_FORECAST_HOURS : at.LOCAL + 2 * LFM_FORECAST_HOURS],
         capacity_mwh=capacity,
         content_mwh=content,
         rated_mw=o[:, at.RATED_MW],
@@ -68,6 +71,14 @@ def look(observation: FloatArray) -> Seen:
         pending_dn_mwh=np.minimum(np.maximum(o[:, at.MAX_CONTENT_FRAC] * capacity - path[:, 11], 0.0), capacity),
         feasible_mw=o[:, at.FEASIBLE_UP_MFRR : at.FEASIBLE_DN_LFM + 1],
     )
+
+
+def row_sum(x: FloatArray) -> FloatArray:
+    """Return the sum of each row, (n,), added from left to right.
+
+    `x.sum(axis=1)` adds in an order that depends on the number of rows, so that a row would not be the same in a batch.
+    """
+    return np.cumsum(x, axis=1)[:, -1]
 
 
 def content_path_mwh(

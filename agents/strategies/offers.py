@@ -7,11 +7,20 @@ import numpy as np
 from stacking.units import MTU_H
 
 from .base import BoolArray, FloatArray
-from .observed import BALANCING_LEAD, INTRADAY_LEAD, LIMIT_HOURS, LOCAL_HOUR, NEED_HOURS, SCHEDULE, Seen, sold_local_mw
+from .observed import (
+    BALANCING_LEAD,
+    INTRADAY_LEAD,
+    LOCAL_HOUR,
+    SCHEDULE,
+    Seen,
+    row_sum,
+    sold_local_mw,
+)
 
 UP, DN = 0, 1
 NEXT_HOURS = slice(1, 5)  # hours whose mean price stands for "what I pay when I buy it back"
 RECOVERY_H = 1.0  # time in which a single-market strategy steers back to its target content
+NEED_MARGIN = 1.5  # local offers cover this multiple of the forecast need
 DEADBAND_FRAC = 0.05  # deviation of the content that is not worth a trade
 
 
@@ -38,7 +47,7 @@ def replacement_prices(seen: Seen) -> tuple[FloatArray, FloatArray]:
 
     Both at the mean day-ahead price p of the next four hours: (p + tariff) / rt + wear and (p - wear) * rt - tariff.
     """
-    price = seen.price[:, NEXT_HOURS].mean(axis=1)
+    price = row_sum(seen.price[:, NEXT_HOURS]) / (NEXT_HOURS.stop - NEXT_HOURS.start)
     round_trip = seen.one_way_frac * seen.one_way_frac
     return (price + seen.tariff) / round_trip + seen.wear, (price - seen.wear) * round_trip - seen.tariff
 
@@ -48,21 +57,13 @@ def day_ahead_min_spread(seen: Seen, margin: float = 0.0) -> FloatArray:
     return seen.wear + seen.tariff / (seen.one_way_frac * seen.one_way_frac) + margin
 
 
-def local_need(observation: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return forecast need (MW, + = up) and willingness to pay (EUR/MWh) of the block of a local gate, (n,) each."""
-    hour = observation[:, NEED_HOURS + LOCAL_HOUR], observation[:, LIMIT_HOURS + LOCAL_HOUR]
-    return hour[0].astype(np.float64), hour[1].astype(np.float64)
-
-
-def local_prices(
-    observation: FloatArray, cost: FloatArray, worth: FloatArray, take_frac: float
-) -> tuple[FloatArray, FloatArray]:
+def local_prices(seen: Seen, cost: FloatArray, worth: FloatArray, take_frac: float) -> tuple[FloatArray, FloatArray]:
     """Return pay-as-bid prices between own cost and the buyer's forecast willingness to pay (up, down), EUR/MWh.
 
     up = cost + take * max(0, limit - cost); down = worth - take * max(0, worth - limit), each only where the forecast
     need points that way; elsewhere the price is the cost, so that a bid that is passed on can compete.
     """
-    need, limit = local_need(observation)
+    need, limit = seen.need_mw[:, LOCAL_HOUR], seen.limit[:, LOCAL_HOUR]
     up = cost + np.where(need > 0.0, take_frac, 0.0) * np.maximum(0.0, limit - cost)
     down = worth - np.where(need < 0.0, take_frac, 0.0) * np.maximum(0.0, worth - limit)
     return up, down
@@ -98,7 +99,8 @@ def honest_local_shares(observation: FloatArray, seen: Seen, coordinated: BoolAr
     """Return the shares (n, 2: up, down) of the permitted power of the local block that can be delivered.
 
     As above; a blind local gate does not see the energy of pending and just called balancing bids, so what is permitted
-    is at most feasible + that energy / 1 h, and at most rated -+ schedule of the block.
+    is at most feasible + that energy / 1 h, and at most rated -+ schedule of the block. Where a need is forecast, no
+    more than NEED_MARGIN times it is offered: what cannot be bought would only stand in the way of other sales.
     """
     schedule_now = observation[:, SCHEDULE].astype(np.float64)[:, None]
     called = (seen.committed_mw[:, :4] - schedule_now) * MTU_H
@@ -106,9 +108,11 @@ def honest_local_shares(observation: FloatArray, seen: Seen, coordinated: BoolAr
     shares = np.empty((len(called), 2))
     for d, sign, pending in ((UP, 1.0, seen.pending_up_mwh), (DN, -1.0, seen.pending_dn_mwh)):
         feasible = seen.feasible_mw[:, 2 + d]
-        hidden = pending / seen.one_way_frac + np.maximum(sign * called, 0.0).sum(axis=1)
+        hidden = pending / seen.one_way_frac + row_sum(np.maximum(sign * called, 0.0))
         blind = np.minimum(feasible + hidden, np.maximum(feasible, seen.rated_mw - sign * schedule[d]))
-        shares[:, d] = share_of(feasible, np.where(coordinated, feasible, blind))
+        need = sign * seen.need_mw[:, LOCAL_HOUR]
+        useful = np.where(need > 0.0, np.minimum(feasible, NEED_MARGIN * need), feasible)
+        shares[:, d] = share_of(useful, np.where(coordinated, feasible, blind))
     return shares
 
 

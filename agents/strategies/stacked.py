@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from . import two_markets
 from .base import BoolArray, FloatArray, Seed, check_parameters, tunable
 
-LFM_NEED_MW = 0.1  # forecast need from which power is offered locally where nothing is passed on
-
 
 @dataclass(frozen=True)
 class Stacked:
     """Prices energy at its best alternative use, balancing premium included; lets unsold local bids be passed on.
 
-    Where the design shares local bids it offers locally in every hour, priced to compete in the balancing market too;
-    elsewhere it offers locally where a need is forecast, as `rebid` does.
+    Where the design shares local bids, their price carries the mark-up of a balancing bid, so that they can compete
+    there; a need threshold of 0 offers locally in every hour, so that all power reaches the balancing market that way.
     """
 
     name = "stacked"
     da_volume_frac: float = tunable(0.6, 0.0, 1.0, "-", "share of the rated power planned day-ahead")
     lfm_take_frac: float = tunable(0.7, 0.0, 1.0, "-", "share of (willingness to pay - cost) asked locally")
+    lfm_need_mw: float = tunable(0.1, 0.0, 2.0, "MW", "forecast need from which power is offered locally")
     premium_weight_frac: float = tunable(0.3, 0.0, 1.0, "-", "weight of the recent balancing premium in the cost")
     mfrr_markup_eur_per_mwh: float = tunable(10.0, 0.0, 200.0, "EUR/MWh", "balancing price beyond the opportunity cost")
     id_margin_eur_per_mwh: float = tunable(5.0, 0.5, 50.0, "EUR/MWh", "gain that an intraday trade must have", log=True)
@@ -43,7 +42,7 @@ class Stacked:
             mfrr_markup=self.mfrr_markup_eur_per_mwh,
             id_margin=self.id_margin_eur_per_mwh,
             premium_weight_frac=self.premium_weight_frac,
-            lfm_need_mw=LFM_NEED_MW,
+            lfm_need_mw=self.lfm_need_mw,
             consent=True,
         )
         return two_markets.decide(observation, mask, state, terms)

@@ -14,14 +14,13 @@ from stacking import layout as at
 from stacking.units import MTU_H, MTU_PER_HOUR
 
 from .base import BoolArray, FloatArray, IntArray, closed_action, finish
-from .observed import BALANCING_LEAD, INTRADAY_LEAD, LOCAL_LEAD, Seen, look
+from .observed import BALANCING_LEAD, INTRADAY_LEAD, LOCAL_HOUR, LOCAL_LEAD, Seen, look, row_sum
 from .offers import (
     day_ahead_min_spread,
     down_worth,
     honest_balancing_shares,
     honest_local_shares,
     intraday_share,
-    local_need,
     local_prices,
     up_cost,
 )
@@ -66,7 +65,7 @@ def start(n: int) -> StackState:
 def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: Terms) -> tuple[FloatArray, StackState]:
     """Decide one tick for n rows; returns the action and the next state."""
     seen = look(observation)
-    hour, curves, start_mwh = renew(seen, state)
+    hour, curves, start_mwh = renew(seen, state, terms)
     coordinated = state.coordinated | mask[:, at.CONSENT]
     exposed = seen.hours_to_end[:, None] > state.exposed_until
     action = closed_action(len(observation))
@@ -74,7 +73,7 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     action[:, at.DA_MIN_SPREAD] = day_ahead_min_spread(seen)
     action[:, at.DA_END_CONTENT_FRAC] = END_CONTENT_FRAC
     action[:, at.ID_POWER_FRAC] = intraday_share(repair_mw(seen, curves[:, 1], terms.id_margin), seen)
-    if mask[:, at.LFM_SHARE_UP].any():  # one tick in four
+    if mask[:, at.LFM_OFFER : at.LFM_OFFER + 4].any():  # one tick in four
         offer_locally(action, observation, seen, curves[:, 2], coordinated, terms)
     offer_balancing(action, observation, seen, curves, exposed, coordinated, terms)
     action[:, at.CONSENT] = float(terms.consent)
@@ -85,14 +84,14 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     return action, StackState(hour, curves, start_mwh, exposed_until, coordinated)
 
 
-def renew(seen: Seen, state: StackState) -> tuple[FloatArray, FloatArray, FloatArray]:
+def renew(seen: Seen, state: StackState, terms: Terms) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return hour, value curves and start content, recomputed for the rows in which a new hour began."""
     hour = np.ceil(seen.hours_to_end)
     new = hour != state.hour
     if not new.any():
         return state.hour, state.curves, state.start_mwh
     start_mwh = np.where(state.hour < 0.0, seen.content_mwh, state.start_mwh)
-    fresh = content_value(seen, start_mwh)
+    fresh = content_value(seen, start_mwh, terms.lfm_take_frac)
     return hour, np.where(new[:, None, None], fresh, state.curves), start_mwh
 
 
@@ -118,28 +117,27 @@ def premium(observation: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the mean premium of the last published balancing prices over day-ahead, up and down, EUR/MWh >= 0."""
     recent = observation[:, at.BALANCING : at.BALANCING + 12].astype(np.float64).reshape(-1, 4, 3)
     day_ahead = observation[:, at.DA].astype(np.float64)[:, None]
-    up = np.maximum(recent[:, :, 1] - day_ahead, 0.0).sum(axis=1) / 4.0
-    return up, np.maximum(day_ahead - recent[:, :, 2], 0.0).sum(axis=1) / 4.0
+    up = row_sum(np.maximum(recent[:, :, 1] - day_ahead, 0.0)) / 4.0
+    return up, row_sum(np.maximum(day_ahead - recent[:, :, 2], 0.0)) / 4.0
 
 
 def offer_locally(
     action: FloatArray, observation: FloatArray, seen: Seen, curve: FloatArray, coordinated: BoolArray, terms: Terms
 ) -> None:
-    """Write the local offer of the block t+8..t+11: where a need is forecast, or where unsold bids are passed on."""
+    """Write the local offer of the block t+8..t+11 in the direction of a forecast need (both at a threshold of 0)."""
     block = slice(LOCAL_LEAD, LOCAL_LEAD + MTU_PER_HOUR)
-    feasible, committed = seen.feasible_mw[:, 2:4], seen.committed_mw[:, block].sum(axis=1) / MTU_PER_HOUR
+    feasible, committed = seen.feasible_mw[:, 2:4], row_sum(seen.committed_mw[:, block]) / MTU_PER_HOUR
     cost, worth = opportunity(seen, curve, LOCAL_LEAD, feasible, committed, 1.0)
     premium_up, premium_dn = premium(observation)
     # an unsold bid that is passed on competes at this price in the balancing market, so it carries the same mark-up
     extra = np.where(coordinated & terms.consent, terms.mfrr_markup, 0.0)
     cost = cost + terms.premium_weight_frac * premium_up + extra
     worth = worth - terms.premium_weight_frac * premium_dn - extra
-    price_up, price_dn = local_prices(observation, cost, worth, terms.lfm_take_frac)
-    need, _ = local_need(observation)
+    price_up, price_dn = local_prices(seen, cost, worth, terms.lfm_take_frac)
+    need = seen.need_mw[:, LOCAL_HOUR]
     shares = honest_local_shares(observation, seen, coordinated) if terms.honest else np.ones((len(need), 2))
-    always = coordinated & terms.consent
-    action[:, at.LFM_SHARE_UP] = np.where(always | (need >= terms.lfm_need_mw), shares[:, 0], 0.0)
-    action[:, at.LFM_SHARE_DN] = np.where(always | (-need >= terms.lfm_need_mw), shares[:, 1], 0.0)
+    action[:, at.LFM_SHARE_UP] = np.where(need >= terms.lfm_need_mw, shares[:, 0], 0.0)
+    action[:, at.LFM_SHARE_DN] = np.where(-need >= terms.lfm_need_mw, shares[:, 1], 0.0)
     action[:, at.LFM_PRICE_UP], action[:, at.LFM_PRICE_DN] = price_up, price_dn
 
 
@@ -162,12 +160,26 @@ def offer_balancing(
     feasible, committed = seen.feasible_mw[:, 0:2], seen.committed_mw[:, BALANCING_LEAD]
     cost, worth = opportunity(seen, curve, BALANCING_LEAD, feasible, committed, MTU_H)
     premium_up, premium_dn = premium(observation)
-    action[:, at.MFRR_SHARE_UP : at.MFRR_SHARE_DN + 1] = 1.0
+    shares = np.ones((len(cost), 2))
     if terms.honest:
         shares = honest_balancing_shares(observation, seen, exposed, coordinated)
-        action[:, at.MFRR_SHARE_UP : at.MFRR_SHARE_DN + 1] = shares
+        # energy that is offered locally in this very tick is not in the observation yet
+        shares[(action[:, at.LFM_SHARE_UP : at.LFM_SHARE_DN + 1] > 0.0) & ~coordinated[:, None]] = 0.0
+    shares[kept_for_local(seen, terms.lfm_need_mw)] = 0.0
+    action[:, at.MFRR_SHARE_UP : at.MFRR_SHARE_DN + 1] = shares
     action[:, at.MFRR_PRICE_UP] = cost + terms.mfrr_markup + terms.premium_weight_frac * premium_up
     action[:, at.MFRR_PRICE_DN] = worth - terms.mfrr_markup - terms.premium_weight_frac * premium_dn
+
+
+def kept_for_local(seen: Seen, threshold_mw: float) -> BoolArray:
+    """Return the directions (n, 2: up, down) in which power is kept for the next local gate.
+
+    A balancing offer made in the last three MTU before the gate is still pending, or just called, when it closes. With
+    none there, what is permitted locally is what is feasible under every design, so the whole of it can be offered.
+    """
+    need, soon = seen.need_mw[:, LOCAL_HOUR + 1], seen.quarter > 0
+    least = max(threshold_mw, 1e-6)
+    return np.stack([soon & (need >= least), soon & (-need >= least)], axis=1)
 
 
 def repair_mw(seen: Seen, curve: FloatArray, margin: float) -> FloatArray:

@@ -5,18 +5,19 @@ b = (price + tariff) / eta and sell price s = (price - wear) * eta per stored MW
 
     v_before(E) = min(max(max(min(v(E), b), v(E + B)), s), v(E - S))      v(E > full) = -inf, v(E < empty) = +inf
 
-which is the exact dual of the linear programme of one battery (the value function stays concave). Positions that are
-sold already do not enter: they can be traded back intraday at about the same price, so they are sunk.
+which is the exact dual of the linear programme of one battery (the value function stays concave). A forecast local
+need is one more buyer of its hour, at a share of its willingness to pay and for at most its MW. Positions that are sold
+already do not enter: they can be traded back intraday at about the same price, so they are sunk.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from stacking.columns import FORECAST_HOURS
+from stacking.columns import FORECAST_HOURS, LFM_FORECAST_HOURS
 
 from .base import FloatArray, IntArray
-from .observed import Seen
+from .observed import LOCAL_HOUR, Seen, row_sum
 
 CELLS = 24
 """Steps of the content grid."""
@@ -24,12 +25,13 @@ CURVES = 3
 """Curves kept: value at the start of the hours 1, 2 and 3 from the current one."""
 
 
-def content_value(seen: Seen, start_content_mwh: FloatArray) -> FloatArray:
+def content_value(seen: Seen, start_content_mwh: FloatArray, local_frac: float) -> FloatArray:
     """Return the marginal value of stored energy at the start of hours 1..3 from now, EUR per stored MWh.
 
     Args:
         seen: what the rows see.
         start_content_mwh: (n,) content at the start of the episode, the kink of the terminal rule.
+        local_frac: share of the forecast willingness to pay that a local sale is expected to earn.
 
     Returns:
         (n, CURVES, CELLS): hour, content cell from empty to full; non-increasing in the content.
@@ -49,6 +51,8 @@ def content_value(seen: Seen, start_content_mwh: FloatArray) -> FloatArray:
         b, s = buy[:, hour, None], sell[:, hour, None]
         new = np.maximum(np.maximum(np.minimum(value, b), padded.take(bought)), s)
         np.minimum(new, padded.take(sold), out=new)
+        if LOCAL_HOUR <= hour < LFM_FORECAST_HOURS:
+            new = _with_local_need(seen, hour, new, local_frac, b[:, 0], s[:, 0])
         value = np.where((ends > hour)[:, None], new, value)
         if hour <= CURVES:
             curves[:, hour - 1] = value
@@ -78,6 +82,28 @@ def _shifts(seen: Seen, n: int) -> tuple[IntArray, IntArray]:
     return bought, sold
 
 
+def _with_local_need(
+    seen: Seen, hour: int, value: FloatArray, local_frac: float, buy: FloatArray, sell: FloatArray
+) -> FloatArray:
+    """Return the values (n, CELLS) with the option to serve the local need that is forecast for an hour."""
+    n, eta, step = len(value), seen.one_way_frac, seen.capacity_mwh / CELLS
+    need, price = seen.need_mw[:, hour], local_frac * seen.limit[:, hour]
+    served = np.minimum(np.abs(need), seen.rated_mw)
+    earned, paid = (price - seen.wear) * eta, (price + seen.tariff) / eta  # per stored MWh, up and down
+    up, down = (need > 0.0) & (earned > sell), (need < 0.0) & (paid < buy)
+    if not (up | down).any():
+        return value
+    padded = np.concatenate([value, np.full((n, 1), -np.inf), np.full((n, 1), np.inf)], axis=1)
+    taken = np.minimum(np.rint(served / eta / step), CELLS).astype(np.int64)[:, None]
+    filled = np.minimum(np.rint(served * eta / step), CELLS).astype(np.int64)[:, None]
+    cell = np.arange(CELLS)
+    after_up = np.take_along_axis(padded, np.where(cell >= taken, cell - taken, CELLS + 1), axis=1)
+    after_down = np.take_along_axis(padded, np.minimum(cell + filled, CELLS), axis=1)
+    with_up = np.minimum(np.maximum(value, earned[:, None]), after_up)
+    with_down = np.maximum(np.minimum(value, paid[:, None]), after_down)
+    return np.where(up[:, None], with_up, np.where(down[:, None], with_down, value))
+
+
 def _final_value(seen: Seen, start_content_mwh: FloatArray) -> FloatArray:
     """Return the value at the horizon: the terminal rule if the episode ends by then, else the mean price.
 
@@ -85,7 +111,7 @@ def _final_value(seen: Seen, start_content_mwh: FloatArray) -> FloatArray:
     one earns max(0, price - wear) * eta.
     """
     inside = seen.hours_to_end <= FORECAST_HOURS
-    price = np.where(inside, seen.terminal_price, np.maximum(seen.price[:, 12:].mean(axis=1), 0.0))
+    price = np.where(inside, seen.terminal_price, np.maximum(row_sum(seen.price[:, 12:]) / (FORECAST_HOURS - 12), 0.0))
     reference = np.where(inside, start_content_mwh, 0.5 * seen.capacity_mwh)
     middle = (np.arange(CELLS) + 0.5) * (seen.capacity_mwh / CELLS)[:, None]
     missing = price / seen.one_way_frac

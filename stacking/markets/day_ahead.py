@@ -28,7 +28,7 @@ def plan_day(
 
     Args:
         params: (PARAMS_W,) portfolio parameters.
-        plan: (PLAN_SLOTS, PLAN_W) schedule ring, POSITION of the day is written, MW.
+        plan: (PLAN_W,) schedule, the positions of the day are written, MW.
         hours: (>= 25, SCRATCH_W) scratch.
         forecast: (HOURLY_W, hour) prices of the scenario, EUR/MWh.
         column: forecast column to read.
@@ -52,7 +52,7 @@ def plan_day(
             if not add_best_pair(params, hours, n, limit, low, high, min_spread):
                 break
     for i in range(count):
-        plan[s.POSITION, (first + i) % s.PLAN_SLOTS] = hours[i // MTU_PER_HOUR, s.HOUR_POWER]
+        plan[(first + i) % s.PLAN_SLOTS] = hours[i // MTU_PER_HOUR, s.HOUR_POWER]
 
 
 @law

@@ -190,11 +190,12 @@ def _step(path: Path, stamps: NDArray[np.int64], rows: Sequence[int]) -> int:
     step = int(steps.min())
     hourly = steps == 3600
     if step == MTU_S and (change := np.flatnonzero(hourly[1:] & hourly[:-1])).size:
+        at = int(change[0]) + 1 if change[0] > 0 else int(np.flatnonzero(steps == MTU_S)[0]) + 1
         raise StackingError(
             "The file changes between hourly and quarter-hourly rows.",
             place=str(path),
-            key=f"{TIME}, row {rows[int(change[0]) + 1]}",
-            value=iso(stamps[int(change[0]) + 1]),
+            key=f"{TIME}, row {rows[at]}",
+            value=iso(stamps[at]),
             allowed="one resolution per file",
             remedy="Split the file at the change, or repeat each hourly row for its four quarter hours.",
         )

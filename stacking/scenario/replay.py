@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import columns as c
-from ..errors import StackingError
 from ..units import MTU_PER_HOUR
 from .balancing import BalancingSeries, draw_balancing, draw_volumes, forecast_need, imbalance_price
 from .calendar import TAIL_HOURS, time_zone
@@ -22,9 +21,8 @@ from .keys import ALL, ScenarioKey, whole_number
 from .library import Library, World, pack
 from .local import draw_local
 from .parameters import Balancing, Parameters, load_parameters
-from .splits import split_period
 from .table import PriceTable, read_table
-from .windows import DAY, Plan, choice, cut, delivery_days, first_tick, missing_columns, short_tails, skipped
+from .windows import Plan, choose_windows, cut, first_tick, short_tails
 
 Floats = NDArray[np.float64]
 
@@ -62,45 +60,16 @@ def replay(
     if count is not None:
         count = whole_number(count, "count", least=1, place="replay")
     rows, seed, days = whole_number(rows, "rows", least=1), whole_number(seed, "seed", least=0), episode_days(days)
-    zone, settings = time_zone(timezone), load_parameters(parameters)
+    time_zone(timezone)
+    settings = load_parameters(parameters)
     table = read_table(paths)
     plan = Plan.of(table, settings.balancing)
-    first, end = delivery_days(table, plan, zone, days)
-    period = split_period(first, end, split)
-    starts = [
-        day for day in (first + k * days * DAY for k in range((end - first).days // days)) if period.holds(day, days)
-    ]
-    checked = [(day, missing_columns(table, plan, make_clock(day, days, timezone))) for day in starts]
-    complete = [day for day, missing in checked if not missing]
-    if not complete:
-        raise StackingError(
-            "No complete window in this split.",
-            place=table.source,
-            key="split",
-            value=f"{split}: {len(starts)} windows of {days} days, all with missing values"
-            if starts
-            else f"{split}: {period.first} to {period.end} holds no window of {days} days",
-            allowed="at least one window without missing values",
-            remedy="Use fewer days, more data, or another split.",
-        )
-    kept = (
-        complete
-        if count is None or count >= len(complete)
-        else [complete[(2 * k + 1) * len(complete) // (2 * count)] for k in range(count)]
-    )
+    kept, said = choose_windows(table, plan, split, days, timezone, count)
     worlds = [
         _world(table, plan, ScenarioKey(split, table.source, seed, int(f"{day:%Y%m%d}")), day, days, timezone, settings)
         for day in kept
     ]
-    notes = (
-        *table.notes,
-        *plan.notes,
-        f"split {split}: delivery {period.first} to {period.end - DAY}, "
-        f"{len(complete)} of {len(starts)} windows complete",
-        *skipped(checked, days),
-        *choice(len(kept), len(complete), count),
-        *short_tails(table, [world.clock for world in worlds]),
-    )
+    notes = (*table.notes, *plan.notes, *said, *short_tails(table, [world.clock for world in worlds]))
     return pack(
         worlds,
         rows=rows,

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from ..errors import StackingError
 from ..units import MTU_PER_HOUR
-from .calendar import TAIL_HOURS, Clock, episode_start, local_midnight
+from .calendar import TAIL_HOURS, Clock, clock, episode_start, local_midnight, time_zone
 from .cells import DIRECTION, MTU_S
 from .parameters import Balancing
+from .splits import split_period
 from .table import PriceTable, net_need
 
 Floats = NDArray[np.float64]
@@ -66,6 +67,42 @@ class Plan:
         return cls(needed, found[1] if found else None, has_mfrr or has_imbalance, tuple(synthetic), tuple(notes))
 
 
+def choose_windows(
+    table: PriceTable, plan: Plan, split: str, days: int, timezone: str, count: int | None
+) -> tuple[list[dt.date], list[str]]:
+    """Return the first delivery days of the windows to replay, and what is to be said about the others.
+
+    Raises:
+        StackingError: for an unknown split, too short files, or a split without a complete window.
+    """
+    first, end = delivery_days(table, plan, time_zone(timezone), days)
+    period = split_period(first, end, split)
+    starts = [
+        day for day in (first + k * days * DAY for k in range((end - first).days // days)) if period.holds(day, days)
+    ]
+    checked = [(day, missing_columns(table, plan, clock(day, days, timezone))) for day in starts]
+    complete = [day for day, missing in checked if not missing]
+    if not complete:
+        raise StackingError(
+            "No complete window in this split.",
+            place=table.source,
+            key="split",
+            value=f"{split}: {len(starts)} windows of {days} days, all with missing values"
+            if starts
+            else f"{split}: {period.first} to {period.end} holds no window of {days} days",
+            allowed="at least one window without missing values",
+            remedy="Use fewer days, more data, or another split.",
+        )
+    kept = (
+        complete
+        if count is None or count >= len(complete)
+        else [complete[(2 * k + 1) * len(complete) // (2 * count)] for k in range(count)]
+    )
+    said = f"split {split}: delivery {period.first} to {period.end - DAY}"
+    said += f", {len(complete)} of {len(starts)} windows complete"
+    return kept, [said, *skipped(checked, days), *choice(len(kept), len(complete), count)]
+
+
 def delivery_days(table: PriceTable, plan: Plan, zone: ZoneInfo, days: int) -> tuple[dt.date, dt.date]:
     """Return the local days that can be delivered: the range in which all needed columns have values.
 
@@ -109,15 +146,15 @@ def _moment(seconds: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
-def first_tick(table: PriceTable, clock: Clock) -> int:
+def first_tick(table: PriceTable, now: Clock) -> int:
     """Return the row of the table at which an episode starts."""
-    return (int(clock.start.timestamp()) - table.first_s) // MTU_S
+    return (int(now.start.timestamp()) - table.first_s) // MTU_S
 
 
-def missing_columns(table: PriceTable, plan: Plan, clock: Clock) -> tuple[str, ...]:
+def missing_columns(table: PriceTable, plan: Plan, now: Clock) -> tuple[str, ...]:
     """Return the needed columns that have a gap in a window."""
-    at, ticks = first_tick(table, clock), clock.ticks
-    after = max(clock.next_day_ticks, 24 * MTU_PER_HOUR)
+    at, ticks = first_tick(table, now), now.ticks
+    after = max(now.next_day_ticks, 24 * MTU_PER_HOUR)
     reach = {name: ticks + (after if name == "da_price" else 0) for name in plan.needed}
     return tuple(name for name, values in plan.needed.items() if np.isnan(cut(values, at, reach[name])).any())
 
@@ -151,7 +188,7 @@ def choice(kept: int, complete: int, count: int | None) -> list[str]:
 def short_tails(table: PriceTable, clocks: Sequence[Clock]) -> list[str]:
     """Say where day-ahead prices end so soon after a window that late forecasts fall back on earlier days."""
     da, tail = table.columns["da_price"], TAIL_HOURS * MTU_PER_HOUR
-    short = sum(bool(np.isnan(cut(da, first_tick(table, clock), clock.ticks + tail)).any()) for clock in clocks)
+    short = sum(bool(np.isnan(cut(da, first_tick(table, now), now.ticks + tail)).any()) for now in clocks)
     if not short:
         return []
     return [

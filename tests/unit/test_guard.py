@@ -242,6 +242,8 @@ def test_global_randomness_is_refused(draw: Callable[[], Any], key: str) -> None
 
     try:
         for call in (0, THOROUGH_FIRST - 1, THOROUGH_EVERY):
+            random.setstate(states[0])
+            np.random.set_state(states[1])  # noqa: NPY002
             assert refused(act, call=call).key == key
         run(act, call=THOROUGH_FIRST)  # between the thorough calls it is not looked for
     finally:

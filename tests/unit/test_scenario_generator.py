@@ -117,7 +117,7 @@ def test_terminal_price_is_the_day_after_the_end(many):
     assert 5.0 < error.std() < 20.0
 
 
-# ---- statistics, DOMAIN values of NO2 in the comments -----------------------------------------------------------------
+# ---- statistics, DOMAIN values of NO2 in the comments ----------------------
 
 
 def bands(values: np.ndarray, **expected: tuple[float, float]) -> None:
@@ -250,7 +250,7 @@ def test_local_forecasts_miss_some_and_warn_of_some(many):
     assert np.abs(near[seen] - net[seen]).mean() < np.abs(far[real & (far != 0)] - net[real & (far != 0)]).mean()
 
 
-# ---- bad input --------------------------------------------------------------------------------------------------------
+# ---- bad input ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,8 @@ def test_every_parameter_has_an_origin():
         ),
         ("[start]", "[start", ""),
         (
-            'year = { value = 2025, unit = "calendar year", origin = "assumed: start days are drawn evenly over this year" }',
+            'year = { value = 2025, unit = "calendar year", origin = "assumed: start days are drawn evenly over '
+            'this year" }',
             "year = 2025",
             "start.year",
         ),

@@ -54,7 +54,7 @@ def test_both_ends_of_every_range_can_be_made_and_act(name: str) -> None:
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "much", True, None])
 def test_a_value_outside_its_range_is_refused_by_name(value: object) -> None:
-    with pytest.raises(StackingError, match="0..1") as caught:
+    with pytest.raises(StackingError, match=r"0\.\.1") as caught:
         make_strategy("rebid", da_volume_frac=value)  # type: ignore[arg-type]
     assert caught.value.key == "da_volume_frac"
     assert "rebid" in caught.value.place

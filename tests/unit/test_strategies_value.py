@@ -45,13 +45,14 @@ def test_values_equal_a_dynamic_programme_over_every_step(hours: int, seed: int)
     assert hours < 3 or len(np.unique(found.round(3))) > 3  # not a constant
 
 
-def test_energy_before_a_peak_is_worth_the_peak_and_after_it_the_night() -> None:
-    price = np.full(36, 40.0)
-    price[5:7] = 200.0
-    curve = content_value(look(observation(1, price=price)), np.array([5.0]))[0, 0]
-    assert curve[0] == pytest.approx((200.0 - 10.0) * 0.9, rel=1e-6)  # the first MWh is kept for the peak
-    assert curve[0] > curve[-1]  # a full battery can be refilled before it
-    assert np.all(np.diff(curve) <= 1e-9)
+def test_energy_is_worth_the_peak_if_it_comes_at_once_and_its_replacement_if_it_comes_later() -> None:
+    now, later = np.full(36, 40.0), np.full(36, 40.0)
+    now[1], later[6] = 200.0, 200.0
+    curves = [content_value(look(observation(1, price=p)), np.array([5.0]))[0, 0] for p in (now, later)]
+    assert curves[0][0] == pytest.approx((200.0 - 10.0) * 0.9, rel=1e-6)
+    assert curves[0][-1] < 40.0 / 0.9 + 1e-3  # one hour sells 5.6 MWh of the 10
+    assert curves[1][0] == pytest.approx(40.0 / 0.9, rel=1e-6)  # there is time to buy it back
+    assert all(np.all(np.diff(c) <= 1e-9) for c in curves)
 
 
 def test_reading_a_curve() -> None:
