@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,11 +87,17 @@ def ratio_interval(
     seed: int = 0,
     resamples: int = RESAMPLES,
     level_frac: float = LEVEL_FRAC,
+    signed: bool = False,
 ) -> Interval:
     """Return sum(numerator) / sum(denominator) with its bootstrap interval over scenarios, both resampled together.
 
-    For shares such as opted out of asked. Where the whole denominator is 0 all three numbers are NaN (nothing was
-    asked, so there is no share); resamples without a denominator are left out.
+    For shares such as opted out of asked. Where the whole denominator is not positive all three numbers are NaN
+    (nothing was asked, so there is no share); resamples without a positive denominator are left out.
+
+    Args:
+        numerator, denominator: one figure per scenario (n,).
+        seed, resamples, level_frac: of the bootstrap.
+        signed: whether single denominators may be negative (money, of which only the sum is a whole).
 
     Raises:
         StackingError: different lengths, a negative denominator, fewer than two scenarios, or values not finite.
@@ -100,11 +107,11 @@ def ratio_interval(
         raise StackingError(
             "Numerator and denominator differ in length.", place="ratio_interval", value=f"{top.size} and {bottom.size}"
         )
-    if (bottom < 0.0).any():
+    if not signed and (bottom < 0.0).any():
         raise StackingError(
             "A denominator is negative.", place="ratio_interval", value=float(bottom.min()), allowed=">= 0"
         )
-    if bottom.sum() == 0.0:
+    if bottom.sum() <= 0.0:
         return Interval(np.nan, np.nan, np.nan, level_frac, top.size)
     sums = np.concatenate([np.stack([c @ top, c @ bottom]) for c in resample_counts(top.size, seed, resamples)], axis=1)
     sums = sums[:, sums[1] > 0.0]
@@ -238,10 +245,21 @@ def _generator(seed: int, resamples: int) -> np.random.Generator:
 
 def resample_counts(n: int, seed: int, resamples: int) -> Iterator[FloatArray]:
     """Yield how often each of n scenarios is drawn in each resample, in pieces (r, n) of bounded size."""
+    if n * resamples <= _CELLS:
+        yield _kept_counts(n, seed, resamples)
+        return
     rng, even = _generator(seed, resamples), np.full(n, 1.0 / n)
     step = max(1, _CELLS // n)
     for first in range(0, resamples, step):
         yield rng.multinomial(n, even, size=min(step, resamples - first)).astype(np.float64)
+
+
+@lru_cache(maxsize=2)
+def _kept_counts(n: int, seed: int, resamples: int) -> FloatArray:
+    """Return all counts at once; kept, since a table asks for the same ones hundreds of times."""
+    counts = _generator(seed, resamples).multinomial(n, np.full(n, 1.0 / n), size=resamples).astype(np.float64)
+    counts.flags.writeable = False
+    return counts
 
 
 def _interval(estimate: float, resampled: FloatArray, level_frac: float, count: int) -> Interval:

@@ -99,15 +99,12 @@ def observe_portfolio(
     out[v.CONTENT_MWH] = content
     out[v.RULE_CONSENT] = state[s.CONSENT_NOW]
     observe_book(params, sums, plan, tick, out)
-    hours = 24 if whole_day else 1  # beyond the next hour the schedule changes at day-ahead gates only
-    for k in range(hours):
-        out[v.BOOK + 12 + k] = plan[(tick + first_hour(tick) + MTU_PER_HOUR * k) % s.PLAN_SLOTS]
-
-
-@law
-def first_hour(tick: int) -> int:
-    """Return the MTU from a tick to the next full hour, 1 to 4 (the first tick of an episode starts an hour)."""
-    return MTU_PER_HOUR - tick % MTU_PER_HOUR
+    out[v.BOOK + 12] = plan[tick % s.PLAN_SLOTS]
+    hours = 24 if whole_day else 2  # beyond the next full hour the schedule changes at day-ahead gates only
+    place = (tick - tick % MTU_PER_HOUR) % s.PLAN_SLOTS
+    for k in range(1, hours):
+        place = place + MTU_PER_HOUR if place + MTU_PER_HOUR < s.PLAN_SLOTS else place + MTU_PER_HOUR - s.PLAN_SLOTS
+        out[v.BOOK + 12 + k] = plan[place]
 
 
 @law

@@ -12,6 +12,7 @@ from .observed import (
     INTRADAY_LEAD,
     LOCAL_HOUR,
     SCHEDULE,
+    SOLD_LOCAL,
     Seen,
     row_sum,
     sold_local_mw,
@@ -102,8 +103,9 @@ def honest_local_shares(observation: FloatArray, seen: Seen, coordinated: BoolAr
     is at most feasible + that energy / 1 h, and at most rated -+ schedule of the block. Where a need is forecast, no
     more than NEED_MARGIN times it is offered: what cannot be bought would only stand in the way of other sales.
     """
-    schedule_now = observation[:, SCHEDULE].astype(np.float64)[:, None]
-    called = (seen.committed_mw[:, :4] - schedule_now) * MTU_H
+    # on the full hour the means of this hour are exact, and the local gate sees its own sales
+    known = (observation[:, SCHEDULE] + observation[:, SOLD_LOCAL]).astype(np.float64)[:, None]
+    called = (seen.committed_mw[:, :4] - known) * MTU_H
     schedule = seen.committed_mw[:, 8:12].min(axis=1), seen.committed_mw[:, 8:12].max(axis=1)
     shares = np.empty((len(called), 2))
     for d, sign, pending in ((UP, 1.0, seen.pending_up_mwh), (DN, -1.0, seen.pending_dn_mwh)):

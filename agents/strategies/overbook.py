@@ -13,11 +13,10 @@ class Overbook:
     """As `rebid`, but offers the full permitted power in both markets: a blind design lets it sell a MW twice."""
 
     name = "overbook"
-    da_volume_frac: float = tunable(0.6, 0.0, 1.0, "-", "share of the rated power planned day-ahead")
+    da_volume_frac: float = tunable(0.2, 0.0, 1.0, "-", "share of the rated power planned day-ahead")
     lfm_take_frac: float = tunable(0.7, 0.0, 1.0, "-", "share of (willingness to pay - cost) asked locally")
     lfm_need_mw: float = tunable(0.1, 0.0, 2.0, "MW", "forecast need from which power is offered locally")
-    mfrr_markup_eur_per_mwh: float = tunable(10.0, 0.0, 200.0, "EUR/MWh", "balancing price beyond the opportunity cost")
-    id_margin_eur_per_mwh: float = tunable(5.0, 0.5, 50.0, "EUR/MWh", "gain that an intraday trade must have", log=True)
+    mfrr_markup_eur_per_mwh: float = tunable(5.0, 0.0, 200.0, "EUR/MWh", "balancing price beyond the opportunity cost")
 
     def __post_init__(self) -> None:
         """Check the parameters."""
@@ -35,7 +34,6 @@ class Overbook:
             da_volume_frac=self.da_volume_frac,
             lfm_take_frac=self.lfm_take_frac,
             mfrr_markup=self.mfrr_markup_eur_per_mwh,
-            id_margin=self.id_margin_eur_per_mwh,
             lfm_need_mw=self.lfm_need_mw,
             honest=False,
         )

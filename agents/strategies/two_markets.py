@@ -27,6 +27,7 @@ from .offers import (
 from .value import CELLS, CURVES, content_value, content_worth_more_than, value_at
 
 END_CONTENT_FRAC = 0.5  # content at the end of a planned day: room for both directions
+ID_MARGIN = 5.0  # EUR/MWh that an intraday trade has to gain over day-ahead: the usual half spread
 PENDING_WEIGHT_FRAC = 0.5  # share of the pending offers that is expected to be called when content is valued
 
 
@@ -38,7 +39,6 @@ class Terms:
     lfm_take_frac: float  # share of (willingness to pay - cost) asked in the pay-as-bid market
     lfm_need_mw: float  # forecast need from which power is offered locally
     mfrr_markup: float  # EUR/MWh on top of the cost in the marginal market
-    id_margin: float  # EUR/MWh that an intraday trade has to gain
     premium_weight_frac: float = 0.0  # weight of the recent balancing premium in the opportunity cost
     honest: bool = True  # offer only what can be delivered whatever the other market buys
     consent: bool = False
@@ -72,11 +72,12 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     action[:, at.DA_VOLUME_FRAC] = terms.da_volume_frac
     action[:, at.DA_MIN_SPREAD] = day_ahead_min_spread(seen)
     action[:, at.DA_END_CONTENT_FRAC] = END_CONTENT_FRAC
-    action[:, at.ID_POWER_FRAC] = intraday_share(repair_mw(seen, curves[:, 1], terms.id_margin), seen)
+    action[:, at.ID_POWER_FRAC] = intraday_share(repair_mw(seen, curves[:, 1], ID_MARGIN), seen)
     if mask[:, at.LFM_OFFER : at.LFM_OFFER + 4].any():  # one tick in four
         offer_locally(action, observation, seen, curves[:, 2], coordinated, terms)
     offer_balancing(action, observation, seen, curves, exposed, coordinated, terms)
-    action[:, at.CONSENT] = float(terms.consent)
+    if terms.consent:
+        action[:, at.CONSENT] = worth_consent(seen, terms.lfm_need_mw)
     action = finish(action, mask)
     offered = action[:, at.LFM_SHARE_UP : at.LFM_SHARE_DN + 1] > 0.0
     block_end = seen.hours_to_end[:, None] - (LOCAL_LEAD + MTU_PER_HOUR) * MTU_H
@@ -169,6 +170,16 @@ def offer_balancing(
     action[:, at.MFRR_SHARE_UP : at.MFRR_SHARE_DN + 1] = shares
     action[:, at.MFRR_PRICE_UP] = cost + terms.mfrr_markup + terms.premium_weight_frac * premium_up
     action[:, at.MFRR_PRICE_DN] = worth - terms.mfrr_markup - terms.premium_weight_frac * premium_dn
+
+
+def worth_consent(seen: Seen, threshold_mw: float) -> BoolArray:
+    """Return whether unsold local power is better passed on than kept, (n,).
+
+    A bid that was passed on holds its energy until its delivery, two hours ahead, so it is kept back while a local need
+    is forecast for the two hours after the block: the DSO pays more than the TSO.
+    """
+    following = np.abs(seen.need_mw[:, LOCAL_HOUR + 1 : LOCAL_HOUR + 3])
+    return np.max(following, axis=1) < max(threshold_mw, 1e-6)
 
 
 def kept_for_local(seen: Seen, threshold_mw: float) -> BoolArray:

@@ -80,14 +80,14 @@ def test_replacement_never_gains_on_a_round_trip() -> None:
 
 def test_local_prices_lie_between_cost_and_willingness_to_pay_in_the_direction_of_the_need() -> None:
     up = observation(lfm_need_h2=3.0, lfm_limit_h2=800.0, lfm_need_h1=-9.0, lfm_limit_h1=-900.0)
-    assert [float(p[0]) for p in local_prices(up, one(100.0), one(30.0), 0.5)] == [450.0, 30.0]
+    assert [float(p[0]) for p in local_prices(look(up), one(100.0), one(30.0), 0.5)] == [450.0, 30.0]
     down = observation(lfm_need_h2=-3.0, lfm_limit_h2=-170.0)
-    assert [float(p[0]) for p in local_prices(down, one(100.0), one(30.0), 0.5)] == [100.0, -70.0]
+    assert [float(p[0]) for p in local_prices(look(down), one(100.0), one(30.0), 0.5)] == [100.0, -70.0]
     dear = observation(lfm_need_h2=3.0, lfm_limit_h2=60.0)  # below own cost: never below the cost
-    assert [float(p[0]) for p in local_prices(dear, one(100.0), one(30.0), 0.5)] == [100.0, 30.0]
+    assert [float(p[0]) for p in local_prices(look(dear), one(100.0), one(30.0), 0.5)] == [100.0, 30.0]
 
 
-# ---- honest shares -----------------------------------------------------------------------------------------------------
+# ---- honest shares ---------------------------------------------------------------------------------------------------
 def shares(o: np.ndarray, *, exposed: bool, coordinated: bool) -> list[float]:
     found = honest_balancing_shares(o, look(o), np.full((1, 2), exposed), np.array([coordinated]))
     return [round(float(x), 5) for x in found[0]]
@@ -124,7 +124,12 @@ def test_a_blind_local_gate_does_not_see_pending_balancing_energy() -> None:
     assert honest_local_shares(o, seen, YES)[0, 0] == 1.0
 
 
-# ---- strategies --------------------------------------------------------------------------------------------------------
+def test_no_more_than_what_can_be_bought_is_offered_locally() -> None:
+    seen = look(o := observation(lfm_need_h2=1.0))
+    assert honest_local_shares(o, seen, YES)[0] == pytest.approx([1.5 / 4.0, 1.0])
+
+
+# ---- strategies ------------------------------------------------------------------------------------------------------
 def test_rebid_offers_the_rest_and_overbook_everything_after_a_local_sale() -> None:
     o = observation(sold_local_mw_h0=3.0, committed_mw_t3=3.0, feasible_up_mfrr_mw=2.0)
     mask = open_mask(1, at.CONSENT)
@@ -137,11 +142,12 @@ def test_rebid_offers_the_rest_and_overbook_everything_after_a_local_sale() -> N
 def test_rebid_remembers_its_own_local_offer_until_the_block_is_over() -> None:
     strategy = make_strategy("rebid")
     mask = open_mask(1, at.CONSENT)
-    need = {"lfm_need_h2": 3.0, "lfm_limit_h2": 500.0}
+    need: dict[str, Any] = {"lfm_need_h2": 3.0, "lfm_limit_h2": 500.0}
     action, state = strategy.act(observation(hours_to_end=10.0, **need), mask, strategy.start(1, 0))
     assert action[0, at.LFM_SHARE_UP] > 0.0
     assert action[0, at.LFM_SHARE_DN] == 0.0
-    assert action[0, at.MFRR_SHARE_UP] == 1.0  # nothing was offered locally before
+    assert action[0, at.MFRR_SHARE_UP] == 0.0  # the local offer of this tick is not in the observation yet
+    assert action[0, at.MFRR_SHARE_DN] == 1.0
     local_closed = open_mask(1, at.CONSENT, *range(at.LFM_OFFER, at.LFM_OFFER + 4))
     found = []
     for hours_to_end in np.arange(9.75, 6.5, -0.25):
@@ -153,22 +159,39 @@ def test_rebid_remembers_its_own_local_offer_until_the_block_is_over() -> None:
 
 @pytest.mark.parametrize(("name", "consent"), [("rebid", 0.0), ("overbook", 0.0), ("stacked", 1.0)])
 def test_consent_and_local_offers_without_a_forecast_need(name: str, consent: float) -> None:
-    action = act(name, observation())[0]
-    assert action[at.CONSENT] == consent
-    offers = action[at.LFM_SHARE_UP] > 0.0 and action[at.LFM_SHARE_DN] > 0.0
-    assert offers == (name == "stacked")  # its unsold bids are passed on
-    blind = act(name, observation(), open_mask(1, at.CONSENT))[0]
-    assert blind[at.LFM_SHARE_UP] == blind[at.LFM_SHARE_DN] == blind[at.CONSENT] == 0.0
-    assert blind[at.MFRR_SHARE_UP] == blind[at.MFRR_SHARE_DN] == 1.0
+    for closed in ((), (at.CONSENT,)):
+        action = act(name, observation(), open_mask(1, *closed))[0]
+        assert action[at.LFM_SHARE_UP] == action[at.LFM_SHARE_DN] == 0.0
+        assert action[at.MFRR_SHARE_UP] == action[at.MFRR_SHARE_DN] == 1.0
+        assert action[at.CONSENT] == (0.0 if closed else consent)
+    always = act(name, observation(), lfm_need_mw=0.0)[0]
+    assert always[at.LFM_SHARE_UP] == always[at.LFM_SHARE_DN] == 1.0
+
+
+def test_stacked_keeps_energy_back_while_the_following_hours_have_a_local_need() -> None:
+    for column, consent in (("lfm_need_h3", 0.0), ("lfm_need_h4", 0.0), ("lfm_need_h2", 1.0), ("lfm_need_h5", 1.0)):
+        assert act("stacked", observation(1, **{column: -2.0}))[0, at.CONSENT] == consent
+
+
+@pytest.mark.parametrize("name", ["rebid", "overbook", "stacked"])
+def test_power_is_kept_for_the_next_local_gate(name: str) -> None:
+    need: dict[str, Any] = {"lfm_need_h3": 2.0, "lfm_limit_h3": 500.0}
+    for quarter, share in ((0, 1.0), (1, 0.0), (2, 0.0), (3, 0.0)):
+        action = act(name, observation(hours_to_end=50.0 - quarter / 4, **need))[0]
+        assert action[at.MFRR_SHARE_UP] == share
+        assert action[at.MFRR_SHARE_DN] == 1.0
 
 
 def test_stacked_prices_passed_on_bids_like_balancing_bids_and_carries_the_recent_premium() -> None:
-    lags = {f"mfrr_up_price_lag{k}": 90.0 for k in range(4)} | {f"mfrr_dn_price_lag{k}": 50.0 for k in range(4)}
+    lags: dict[str, Any] = {f"mfrr_up_price_lag{k}": 90.0 for k in range(4)} | {
+        f"mfrr_dn_price_lag{k}": 50.0 for k in range(4)
+    }
     dull, hot = observation(price=50.0), observation(price=50.0, **lags)
     up = [act("stacked", o, premium_weight_frac=0.5)[0, at.MFRR_PRICE_UP] for o in (dull, hot)]
     assert up[1] - up[0] == pytest.approx(20.0)  # half of a premium of 40
-    local = [act("stacked", dull, mfrr_markup_eur_per_mwh=m)[0, at.LFM_PRICE_UP] for m in (0.0, 25.0)]
-    assert local[1] - local[0] == pytest.approx(25.0)
+    for mask, extra in ((open_mask(), 25.0), (open_mask(1, at.CONSENT), 0.0)):
+        local = [act("stacked", dull, mask, mfrr_markup_eur_per_mwh=m)[0, at.LFM_PRICE_UP] for m in (0.0, 25.0)]
+        assert local[1] - local[0] == pytest.approx(extra)
 
 
 def test_up_prices_stand_above_down_prices() -> None:
@@ -191,7 +214,7 @@ def test_single_market_strategies_touch_their_own_columns_only() -> None:
     assert used["mfrr_only"] == {at.ID_POWER_FRAC, *range(at.MFRR_OFFER, at.MFRR_OFFER + 4)}
 
 
-# ---- intraday ----------------------------------------------------------------------------------------------------------
+# ---- intraday --------------------------------------------------------------------------------------------------------
 def test_single_market_strategies_steer_to_their_target() -> None:
     full, empty, near = (look(observation(content_mwh=c)) for c in (8.0, 2.0, 5.3))
     assert towards_target_mw(full, 0.5) == pytest.approx(3.0 * 0.9)

@@ -1,0 +1,181 @@
+"""The paired comparison: rows of episodes in, a table of figures with bootstrap intervals out.
+
+Every figure is a mean over scenarios, a ratio of sums over scenarios, or a tail mean; nothing else is done to the rows,
+so each can be recomputed from the stored ``episodes`` table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from stacking.errors import StackingError
+from stacking.flows import CASH_LABELS
+from stacking.units import HOURS_PER_YEAR
+
+from .paired import paired_differences
+from .runner import CASH_COLUMNS, ENERGY_COLUMNS, REFUSED_COLUMNS
+from .stats import RESAMPLES, Interval, cvar_interval, mean_interval, ratio_interval
+
+BASELINE = "rebid"
+"""The competent player without coordination: every strategy is compared with it on the same scenarios."""
+
+TABLE_COLUMNS = ["design", "strategy", "section", "metric", "unit", "estimate", "low", "high", "count"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure: the mean over scenarios of the sum of columns, or a ratio of two such sums."""
+
+    name: str
+    title: str
+    unit: str
+    section: str
+    top: tuple[str, ...]
+    bottom: tuple[str, ...] = ()  # none: a mean per episode
+    scale: float = 1.0
+    signed: bool = False  # whether a scenario's denominator may be negative
+
+
+EUR, MWH, SHARE = "EUR/episode", "MWh/episode", "-"
+_ORDERED = ("activated_lfm_mwh", "activated_mfrr_mwh", "activated_forwarded_mwh")
+
+
+def _energy_titles() -> dict[str, str]:
+    words = {"lfm": "local", "mfrr": "mFRR", "mwh": "", "count": ""}
+    return {name: " ".join(words.get(w, w) for w in name.split("_")).strip() for name in ENERGY_COLUMNS}
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("flex_eur", "flex revenue", EUR, "result", ("flex_eur",)),
+    Metric(
+        "flex_eur_per_kw_year", "EUR/kW-year", "EUR/kW-year", "result", ("flex_eur",), ("rated_mw_hours",),
+        scale=HOURS_PER_YEAR / 1000.0,
+    ),
+    Metric("top_share_frac", "made in top 1 % of MTU", SHARE, "result", ("top_mtu_eur",), ("flex_mtu_eur",), signed=True),
+    Metric("delivered_frac", "delivered/ordered", SHARE, "result", ("delivered_mwh",), _ORDERED),
+    *(
+        Metric(column, f"{label.market}: {label.name}" if label.market != label.name else label.name, EUR, "cash", (column,))
+        for label, column in zip(CASH_LABELS, CASH_COLUMNS, strict=True)
+    ),
+    Metric("net_eur", "net", EUR, "cash", ("net_eur",)),
+    *(
+        Metric(column, title, MWH, "energy", (column,))
+        for column, title in _energy_titles().items()
+        if not column.startswith(("asked", "opted", "consent"))
+    ),
+    Metric("asked_count", "asked to share", "FSP-MTU/episode", "consent", ("asked_count",)),
+    Metric("consent_asked_mwh", "asked to share", MWH, "consent", ("consent_asked_mwh",)),
+    Metric("opt_out_mtu_frac", "opted out by FSP-MTU", SHARE, "consent", ("opted_out_count",), ("asked_count",)),
+    Metric("opt_out_mwh_frac", "opted out by MWh", SHARE, "consent", ("opted_out_mwh",), ("consent_asked_mwh",)),
+    *(
+        Metric(column, column.removeprefix("refused_").removesuffix("_mwh").upper(), MWH, "refused", (column,))
+        for column in REFUSED_COLUMNS
+    ),
+)  # fmt: skip
+"""Every figure of the table other than the paired difference and the tail mean."""
+
+DIFFERENCE, TAIL, HOLM = "difference_eur", "cvar_eur", "difference_p_holm"
+
+
+def comparison_table(episodes: pd.DataFrame, *, seed: int = 0, resamples: int = RESAMPLES) -> pd.DataFrame:
+    """Return the table of figures, one row per design, strategy and figure.
+
+    Columns: ``design, strategy, section, metric, unit, estimate, low, high, count``; the interval is a 95 % percentile
+    bootstrap over scenarios. Money and energies are sums over the portfolios of a world.
+
+    Args:
+        episodes: rows as `runner.run` returns them or as they are read back from a result folder.
+        seed: of the bootstrap.
+        resamples: number of bootstrap samples.
+
+    Raises:
+        StackingError: for fewer than two scenarios, or strategies that did not run on the same scenarios.
+    """
+    worlds = _worlds(episodes)
+    found = []
+    for design, frame in worlds.groupby("design", sort=False):
+        differences = _differences(frame, seed, resamples)
+        for strategy, rows in frame.groupby("strategy", sort=False):
+            # the order of rows must not decide which scenarios a resample holds
+            rows = rows.sort_values("scenario")
+            for metric in METRICS:
+                interval = _figure(metric, rows, seed, resamples)
+                found.append(_line(design, strategy, metric.section, metric.name, metric.unit, interval))
+            tail = cvar_interval(rows["flex_eur"], seed=seed, resamples=resamples)
+            found.append(_line(design, strategy, "result", TAIL, EUR, tail))
+            if strategy in differences:
+                interval, holm = differences[strategy]
+                found.append(_line(design, strategy, "result", DIFFERENCE, EUR, interval))
+                exact = Interval(holm, holm, holm, interval.level_frac, interval.count)
+                found.append(_line(design, strategy, "result", HOLM, SHARE, exact))
+    return pd.DataFrame(found, columns=TABLE_COLUMNS)
+
+
+def _worlds(episodes: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the portfolios of a world added up."""
+    needed = ["design", "strategy", "scenario", "flex_eur", "flex_mtu_eur", "top_mtu_eur", "rated_mw_hours", "net_eur"]
+    numbers = [*needed[3:], *CASH_COLUMNS, *ENERGY_COLUMNS, *REFUSED_COLUMNS]
+    for column in (*needed, *numbers):
+        if column not in episodes.columns:
+            raise StackingError(
+                "A column of the episodes is missing.",
+                place="comparison table",
+                key=column,
+                remedy="Give the episodes as `stacking compare --out` writes them.",
+            )
+    worlds = episodes.groupby(["design", "strategy", "scenario"], sort=False, as_index=False)[numbers].sum()
+    worlds["delivered_mwh"] = worlds[list(_ORDERED)].sum(axis=1) - worlds["undelivered_lfm_mwh"] - worlds["undelivered_mfrr_mwh"]
+    return worlds
+
+
+def _figure(metric: Metric, rows: pd.DataFrame, seed: int, resamples: int) -> Interval:
+    top = rows[list(metric.top)].sum(axis=1).to_numpy() * metric.scale
+    if not metric.bottom:
+        return mean_interval(top, seed=seed, resamples=resamples)
+    bottom = rows[list(metric.bottom)].sum(axis=1).to_numpy()
+    return ratio_interval(top, bottom, seed=seed, resamples=resamples, signed=metric.signed)
+
+
+def _differences(frame: pd.DataFrame, seed: int, resamples: int) -> dict[str, tuple[Interval, float]]:
+    """Return the paired difference to the baseline and its corrected p-value, by strategy."""
+    if BASELINE not in set(frame["strategy"]) or frame["strategy"].nunique() < 2:
+        return {}
+    table = paired_differences(frame, BASELINE, value="flex_eur", seed=seed, resamples=resamples)
+    return {
+        str(row["strategy"]): (
+            Interval(row["mean"], row["low"], row["high"], 0.95, int(row["count"])),
+            float(row["p_holm"]),
+        )
+        for row in table.to_dict("records")
+    }
+
+
+def _line(design: object, strategy: object, section: str, metric: str, unit: str, interval: Interval) -> list[object]:
+    return [design, strategy, section, metric, unit, interval.estimate, interval.low, interval.high, interval.count]
+
+
+def figures(table: pd.DataFrame) -> dict[tuple[str, str, str], Interval]:
+    """Return the table as (design, strategy, metric) -> figure."""
+    return {
+        (str(r["design"]), str(r["strategy"]), str(r["metric"])): Interval(
+            r["estimate"], r["low"], r["high"], 0.95, int(r["count"])
+        )
+        for r in table.to_dict("records")
+    }
+
+
+def names_in_order(table: pd.DataFrame, column: str) -> list[str]:
+    """Return the designs or strategies of a table in order of appearance."""
+    return list(dict.fromkeys(table[column].astype(str)))
+
+
+def unused(table: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
+    """Return those figures that are zero or empty for every design and strategy."""
+    values = table.groupby("metric")[["estimate", "low", "high"]].apply(
+        lambda part: bool(np.nan_to_num(part.to_numpy(dtype=float)).any())
+    )
+    return [name for name in metrics if not values.get(name, False)]

@@ -1,0 +1,313 @@
+"""What must hold after every tick, whatever was decided: energy, limits, bought = sold, money, consent, selections.
+
+Library code for tests, `--check` runs and notebooks. It recomputes in NumPy what the kernel claims and raises with the
+numbers; it never corrects anything.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import codes
+from . import columns as c
+from . import flows as f
+from . import layout as v
+from . import state as s
+from .assets.battery import drain_mwh
+from .config import Design
+from .engine import Engine, Snapshot
+from .errors import StackingError
+from .lookahead import column
+from .units import MTU_H
+
+FLOAT = NDArray[np.float64]
+BOOL = NDArray[np.bool_]
+TOLERANCE_MWH = 1e-8
+TOLERANCE_EUR = 1e-6
+_DRAIN = np.vectorize(drain_mwh, otypes=[float])
+_OFFER_CODES = (codes.BELOW_MINIMUM, codes.GRANULARITY_REST, codes.OPPOSITE_SALE, codes.SOLD_ELSEWHERE)
+
+
+class InvariantError(StackingError):
+    """A rule that must always hold does not: the engine, not its user, is wrong."""
+
+
+def check_step(engine: Engine, before: Snapshot, action: FLOAT | None = None) -> None:
+    """Check the last step of an engine.
+
+    Args:
+        engine: just stepped.
+        before: its snapshot before that step.
+        action: (world, portfolio, ACTIONS_W) decisions of that step; without them the checks of decisions are left out.
+
+    Raises:
+        InvariantError: with world, portfolio, tick, both numbers and the rule that they break.
+    """
+    step = _Step(engine, before)
+    check_numbers(step)
+    check_idle(step)
+    if not step.moved.any():
+        return
+    check_store(step)
+    check_trades(step)
+    check_orders(step)
+    check_money(step)
+    check_imbalance(step)
+    check_sharing(step)
+    check_selection(step)
+    if action is not None:
+        check_refusals(step, np.asarray(action))
+
+
+def sees_everything(design: Design) -> bool:
+    """Return whether every offer gate sees all sold and pending MW, so that nothing can be sold twice."""
+    ledgers = {"lfm", "mfrr"} | ({"forwarded"} if design.shares else set())
+    return all(ledgers <= set(g.sees_sold) and ledgers <= set(g.sees_pending) for g in design.gates if g.kind == "offer")
+
+
+def counts(engine: Engine) -> dict[str, float]:
+    """Return what happened in the last step, summed over worlds: an equivalence test must show that these are not 0."""
+    flows = engine.flows.reshape(-1, f.FLOWS_W).sum(axis=0)
+    return {
+        "trades": float(flows[[f.ACTIVATED_LFM, f.ACTIVATED_MFRR, f.ACTIVATED_FORWARDED]].sum()),
+        "local": float(flows[f.ACTIVATED_LFM]),
+        "balancing": float(flows[f.ACTIVATED_MFRR]),
+        "forwards": float(flows[f.FORWARDED_MWH]),
+        "forwarded_activated": float(flows[f.ACTIVATED_FORWARDED]),
+        "refusals": float(flows[f.REFUSED :].sum()),
+        "opted_out": float(flows[f.OPTED_OUT]),
+        "double_selected": float(flows[f.DOUBLE_SELECTED]),
+        "double_activated": float(flows[f.DOUBLE_ACTIVATED]),
+        "undelivered": float(flows[f.UNDELIVERED_LFM] + flows[f.UNDELIVERED_MFRR]),
+    }
+
+
+class _Step:
+    """One step of an engine with what is needed to check it; signed MW are + = up."""
+
+    def __init__(self, engine: Engine, before: Snapshot) -> None:
+        self.engine, self.design, self.old = engine, engine.design, before.arrays
+        self.tick: NDArray[np.int64] = self.old["clock"]
+        self.moved: BOOL = engine.clock == self.tick + 1
+        self.worlds = np.arange(engine.worlds)
+        self.flows, self.market = engine.flows, engine.market
+        self.rules, self.params = engine.compiled.rules, engine.params
+        self.slot = self.tick % s.BOOK_SLOTS
+        self.cleared = (self.tick - s.BOOK_PAST) % s.BOOK_SLOTS  # ring slot that the step has freed
+
+    def book(self, ledger: int, field: int, direction: int, *, old: bool = False) -> FLOAT:
+        """Return one book column, (world, portfolio, slot), without the slot that was freed."""
+        book = (self.old["book"] if old else self.engine.book)[..., column(ledger, field, direction)].copy()
+        book[self.worlds, :, self.cleared] = 0.0
+        return book
+
+    def order(self, ledger: int) -> FLOAT:
+        """Return the net order of the delivered MTU, (world, portfolio), MW."""
+        up, down = (self.engine.book[self.worlds, :, self.slot, column(ledger, s.SOLD, d)] for d in range(2))
+        return up - down
+
+    def demand(self, rule: str, holds: Any, left: Any, right: Any = None) -> None:
+        """Raise if a rule does not hold somewhere in the worlds that moved."""
+        bad = ~np.asarray(holds)
+        bad = bad & self.moved.reshape((-1,) + (1,) * (bad.ndim - 1))
+        if bad.any():
+            self.fail(rule, tuple(int(i) for i in np.argwhere(bad)[0]), left, right)
+
+    def equal(self, rule: str, left: Any, right: Any, tolerance: float) -> None:
+        """Demand that two arrays agree within a tolerance, relative for large numbers."""
+        left, right = np.broadcast_arrays(left, right)
+        with np.errstate(invalid="ignore"):
+            holds = np.abs(left - right) <= tolerance * np.maximum(1.0, np.abs(right))
+        self.demand(rule, holds, left, right)
+
+    def fail(self, rule: str, where: tuple[int, ...], left: Any, right: Any = None) -> None:
+        row = f", portfolio '{self.engine.portfolios[where[1]].name}'" if len(where) > 1 else ""
+        shape = tuple(np.shape(left))
+        told = [repr(float(np.broadcast_to(x, shape)[where[: len(shape)]])) for x in (left, right) if x is not None]
+        raise InvariantError(
+            f"Invariant broken: {rule}.",
+            place=f"design {self.design.name}, world {where[0]}{row}, tick {self.tick[where[0]]}",
+            key=f"index {where}",
+            value=" against ".join(told),
+            allowed=rule,
+            remedy="This is a fault of the engine: report it with design, seed and tick.",
+        )
+
+
+def check_numbers(step: _Step) -> None:
+    """Every result is a finite number, energies are not negative, and nothing is open after the end."""
+    e = step.engine
+    for name in ("flows", "market", "reward", "observation", "state", "book", "plan"):
+        array = getattr(e, name)
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            step.fail(f"{name} is finite", tuple(int(i) for i in bad[0]), array)
+    energies = [col for col, _ in f.ENERGY_LABELS] + [col for col, _ in f.REFUSED_LABELS]
+    bad = np.argwhere(e.flows[..., energies] < 0.0)
+    if len(bad):
+        step.fail("energies and refusals are not negative", tuple(int(i) for i in bad[0]), e.flows[..., energies])
+    over = e.clock >= e.library.length[e.scenario]
+    for name, wrong in (("nothing is open after the end", over & e.mask.any(axis=(1, 2))), ("the end is told", over & ~e.ended & step.moved)):
+        if wrong.any():
+            step.fail(name, (int(np.argmax(wrong)),), wrong)
+    if (e.mask != e.mask[:, :1]).any():
+        step.fail("gates open for all portfolios alike", tuple(int(i) for i in np.argwhere(e.mask != e.mask[:, :1])[0]), e.mask)
+
+
+def check_idle(step: _Step) -> None:
+    """A world that did not move changed nothing and tells no flows."""
+    idle = ~step.moved
+    if not idle.any():
+        return
+    for name in ("clock", "scenario", "state", "book", "sums", "plan", "world", "recent"):
+        now, then = getattr(step.engine, name)[idle], step.old[name][idle]
+        if not np.array_equal(now, then):
+            step.fail(f"an idle world keeps its {name}", (int(step.worlds[idle][0]),), float(np.abs(now - then).max()))
+    for name in ("flows", "market", "reward"):
+        if getattr(step.engine, name)[idle].any():
+            step.fail(f"an idle world has no {name}", (int(step.worlds[idle][0]),), float(np.abs(getattr(step.engine, name)[idle]).max()))
+
+
+def check_store(step: _Step) -> None:
+    """Energy balance and limits of the battery."""
+    p, e = step.params, step.engine
+    then, now, power = step.old["state"][..., s.CONTENT], e.state[..., s.CONTENT], step.flows[..., f.POWER_MW]
+    drained = _DRAIN(power, p[:, s.INTO], p[:, s.OUT])
+    step.equal("content after = content before - energy drained", now, then - drained, TOLERANCE_MWH)
+    room = TOLERANCE_MWH * np.maximum(1.0, p[:, s.CAPACITY_MWH])
+    step.demand("content >= minimum", now >= p[:, s.MIN_MWH] - room, now, p[:, s.MIN_MWH])
+    step.demand("content <= maximum", now <= p[:, s.MAX_MWH] + room, now, p[:, s.MAX_MWH])
+    step.demand("power <= rated power", np.abs(power) <= p[:, s.RATED_MW] + room, np.abs(power), p[:, s.RATED_MW])
+    step.equal("content told = content", step.flows[..., f.CONTENT_MWH], now, 0.0)
+    charged, discharged = step.flows[..., f.CHARGED], step.flows[..., f.DISCHARGED]
+    step.equal("discharged - charged = metered energy", discharged - charged, power * MTU_H, TOLERANCE_MWH)
+
+
+def check_trades(step: _Step) -> None:
+    """Bought = sold per market and MTU, never more than needed, never more than offered, and a sale is never taken back."""
+    for name, ledgers, accepted, background, needed in (
+        ("local", (c.LFM,), f.ACCEPTED_LFM_MWH, f.BACKGROUND_LFM_MWH, f.NEED_LFM_MWH),
+        ("balancing", (c.MFRR, c.FORWARDED), f.ACCEPTED_MFRR_MWH, f.BACKGROUND_MFRR_MWH, f.NEED_MFRR_MWH),
+    ):
+        sold = np.zeros(step.engine.worlds)
+        for ledger in ledgers:
+            for d in range(2):
+                now, then = step.book(ledger, s.SOLD, d), step.book(ledger, s.SOLD, d, old=True)
+                offered = step.book(ledger, s.OFFERED, d)
+                known = step.book(ledger, s.KNOWN, d)
+                step.demand(f"a {name} sale is never taken back", now >= then, now, then)
+                step.demand(f"{name}: sold <= offered", now <= offered + TOLERANCE_MWH, now, offered)
+                step.demand(f"{name}: known <= sold", known <= now, known, now)
+                sold += (now - then).sum(axis=(1, 2)) * MTU_H
+        step.equal(f"{name}: bought = sold", step.market[:, accepted], sold, TOLERANCE_MWH)
+        supplied = step.market[:, accepted] + step.market[:, background]
+        step.demand(f"{name}: bought <= need", supplied <= step.market[:, needed] + TOLERANCE_MWH, supplied, step.market[:, needed])
+
+
+def check_orders(step: _Step) -> None:
+    """Delivered + undelivered = ordered, and nobody is short of more than was ordered."""
+    for ledger, activated in ((c.LFM, f.ACTIVATED_LFM), (c.MFRR, f.ACTIVATED_MFRR), (c.FORWARDED, f.ACTIVATED_FORWARDED)):
+        both = sum(step.engine.book[step.worlds, :, step.slot, column(ledger, s.SOLD, d)] for d in range(2))
+        step.equal("activated = sold for the MTU", step.flows[..., activated], both * MTU_H, TOLERANCE_MWH)
+    local, balancing = step.order(c.LFM), step.order(c.MFRR) + step.order(c.FORWARDED)
+    wanted = step.flows[..., f.POSITION_MW] + local + balancing
+    shortfall = (wanted - step.flows[..., f.POWER_MW]) * MTU_H
+    left = shortfall.copy()
+    for order, undelivered in ((local, f.UNDELIVERED_LFM), (balancing, f.UNDELIVERED_MFRR)):
+        missing = step.flows[..., undelivered]
+        step.demand("undelivered <= ordered", missing <= np.abs(order) * MTU_H + TOLERANCE_MWH, missing, np.abs(order) * MTU_H)
+        left = left - np.sign(order) * missing
+    step.demand("undelivered <= shortfall", left * np.sign(shortfall) >= -TOLERANCE_MWH, left, shortfall)
+    # what no operator bears must come from an infeasible schedule: every order in its direction is wholly undelivered
+    for order, undelivered in ((local, f.UNDELIVERED_LFM), (balancing, f.UNDELIVERED_MFRR)):
+        could = (np.sign(order) == np.sign(left)) & (np.abs(left) > TOLERANCE_MWH)
+        spare = np.abs(order) * MTU_H - step.flows[..., undelivered]
+        step.demand("delivered + undelivered = ordered", ~could | (spare <= TOLERANCE_MWH), left, spare)
+
+
+def check_money(step: _Step) -> None:
+    """Cash of all parties sums to zero: every label has one counterpart, and the operators paid what the FSPs received."""
+    flows, e = step.flows, step.engine
+    if sorted(label.column for label in f.CASH_LABELS) != list(range(f.CASH_W)) or not all(x.counterpart for x in f.CASH_LABELS):
+        step.fail("every cash column has one label with one counterpart", (0,), float(len(f.CASH_LABELS)))
+    total = np.zeros(e.reward.shape)
+    for k in range(f.CASH_W):
+        total = total + flows[..., k]
+    step.equal("reward = sum of the cash labels", e.reward, total, 0.0)
+    step.equal("account = account before + reward", e.state[..., s.CASH], step.old["state"][..., s.CASH] + e.reward, 0.0)
+    paid = {name: np.zeros(e.worlds) for name in {label.counterpart for label in f.CASH_LABELS}}
+    for label in f.CASH_LABELS:
+        paid[label.counterpart] -= flows[..., label.column].sum(axis=1)
+    step.equal("the DSO paid what the FSPs received", step.market[:, f.DSO_PAID_EUR], -paid["DSO"], TOLERANCE_EUR)
+    step.equal("the TSO paid what the FSPs received", step.market[:, f.TSO_PAID_EUR], -paid["TSO"], TOLERANCE_EUR)
+    step.equal("cash of all parties sums to zero", sum(paid.values()) + e.reward.sum(axis=1), 0.0, TOLERANCE_EUR)
+    for k in (f.CASH_TSO_PENALTY, f.CASH_FEE, f.CASH_WEAR, f.CASH_TARIFF):
+        step.demand("penalties, fees, wear and tariffs are costs", flows[..., k] <= 0.0, flows[..., k])
+    step.equal("wear = wear cost x discharged", flows[..., f.CASH_WEAR], -step.params[:, s.WEAR] * flows[..., f.DISCHARGED], TOLERANCE_EUR)
+    early = (e.clock < e.library.length[e.scenario])[:, None]
+    step.demand("terminal value at the end only", ~early | (flows[..., f.CASH_TERMINAL] == 0.0), flows[..., f.CASH_TERMINAL])
+
+
+def check_imbalance(step: _Step) -> None:
+    """Imbalance = metered - schedule - corrected activations, paid at the imbalance price."""
+    flows = step.flows
+    local, balancing = step.order(c.LFM) * MTU_H, (step.order(c.MFRR) + step.order(c.FORWARDED)) * MTU_H
+    corrected = balancing
+    if step.design.rules.tso_shortfall == "no_pay_no_correction":
+        corrected = balancing - np.sign(balancing) * flows[..., f.UNDELIVERED_MFRR]
+    if step.design.rules.position == "corrected":
+        corrected = corrected + local
+    imbalance = (flows[..., f.POWER_MW] - flows[..., f.POSITION_MW]) * MTU_H - corrected
+    step.equal("imbalance = metered - schedule - corrected", flows[..., f.IMBALANCE], np.abs(imbalance), TOLERANCE_MWH)
+    price = step.market[:, f.PRICE_IMBALANCE][:, None]
+    step.equal("imbalance cash = imbalance x price", flows[..., f.CASH_IMBALANCE], imbalance * price, TOLERANCE_EUR)
+
+
+def check_sharing(step: _Step) -> None:
+    """Nothing is shared without consent, and what is shared is unsold, at the local price."""
+    grown = np.zeros(step.engine.reward.shape)
+    for d in range(2):
+        offered, then = step.book(c.FORWARDED, s.OFFERED, d), step.book(c.FORWARDED, s.OFFERED, d, old=True)
+        step.demand("a forwarded bid is never withdrawn", offered >= then, offered, then)
+        grown += (offered - then).sum(axis=2)
+        unsold = step.book(c.LFM, s.OFFERED, d) - step.book(c.LFM, s.SOLD, d)
+        step.demand("forwarded <= unsold local offer", offered <= unsold + TOLERANCE_MWH, offered, unsold)
+        price, local = step.book(c.FORWARDED, s.PRICE, d), step.book(c.LFM, s.PRICE, d)
+        step.demand("a forwarded bid keeps its price", (offered == 0.0) | (price == local), price, local)
+    step.equal("forwarded MWh = what the ledger gained", step.flows[..., f.FORWARDED_MWH], grown * MTU_H, TOLERANCE_MWH)
+    consent = step.engine.state[..., s.CONSENT_NOW]
+    shares = step.design.shares
+    allowed = (consent >= 0.5) if shares and step.design.rules.consent == "per_bid" else np.full(consent.shape, shares)
+    step.demand("nothing is shared without consent", allowed | (grown <= 0.0), grown, consent)
+
+
+def check_selection(step: _Step) -> None:
+    """Where every gate sees all sales, no MW is picked twice and everything sold is delivered."""
+    if not sees_everything(step.design):
+        return
+    for k, name in ((f.DOUBLE_SELECTED, "double selection"), (f.DOUBLE_ACTIVATED, "double activation")):
+        step.demand(f"no {name} where gates see all sales", step.flows[..., k] <= TOLERANCE_MWH, step.flows[..., k], 0.0)
+    short = step.flows[..., f.UNDELIVERED_LFM] + step.flows[..., f.UNDELIVERED_MFRR] + step.flows[..., f.DEPLETED]
+    step.demand("what is sold in sight of all commitments is delivered", short <= TOLERANCE_MWH, short, 0.0)
+
+
+def check_refusals(step: _Step, action: FLOAT) -> None:
+    """Offered + refused = wanted at the balancing gate, where what was permitted is what was observed.
+
+    That is so if the gate sees all sales and nothing else was decided in the same tick.
+    """
+    mask, seen = step.old["mask"], step.old["observation"].astype(float)
+    others = [v.DA_VOLUME_FRAC, v.ID_POWER_FRAC, v.LFM_SHARE_UP, v.LFM_SHARE_DN]
+    alone = ~(mask[..., others] & ((action[..., others] != 0.0) | (np.array(others) == v.DA_VOLUME_FRAC))).any(axis=-1)
+    gate = mask[..., v.MFRR_SHARE_UP] & alone & sees_everything(step.design)
+    product = step.design.products["mfrr"]
+    hours = product.duration_min / 60.0
+    wanted = np.zeros(gate.shape)
+    for direction, share, room in (("up", v.MFRR_SHARE_UP, v.FEASIBLE_UP_MFRR), ("dn", v.MFRR_SHARE_DN, v.FEASIBLE_DN_MFRR)):
+        wanted = wanted + (action[..., share] * seen[..., room] * hours if direction in product.directions else 0.0)
+    told = step.flows[..., f.OFFERED_MFRR] + step.flows[..., [f.REFUSED + code for code in _OFFER_CODES]].sum(axis=-1)
+    holds = ~gate | (np.abs(told - wanted) <= 1e-5 * np.maximum(1.0, wanted))  # the observation is single precision
+    step.demand("offered + refused = wanted", holds, told, wanted)
