@@ -128,7 +128,7 @@ class WithConsent:
         seeds, inner = state
         action, inner = self.strategy.act(observation, mask, inner)
         if mask[:, CONSENT].any():
-            pass  # the strategy may have returned an array that it keeps
+            action = action.copy()  # the strategy may have returned an array that it keeps
             action[:, CONSENT] = np.where(mask[:, CONSENT], self.policy.decide(observation, seeds), action[:, CONSENT])
         return action, (seeds, inner)
 

@@ -85,8 +85,9 @@ def compile_portfolios(portfolios: tuple[Portfolio, ...]) -> FLOAT:
     return out
 
 
-def _mask(ledgers: tuple[str, ...]) -> int:
-    return sum(1 << LEDGERS[name] for name in set(ledgers))
+def _mask(ledgers: tuple[str, ...], shares: bool) -> int:
+    """Return the bit mask of visible ledgers; where nothing is shared the forwarded ledger is empty and seen by all."""
+    return sum(1 << LEDGERS[name] for name in {*ledgers, *(() if shares else ("forwarded",))})
 
 
 def _gate(design: Design, gate: Gate) -> INT:
@@ -106,8 +107,8 @@ def _gate(design: Design, gate: Gate) -> INT:
     if gate.kind == "offer":
         row[s.LEAD] = lead_mtu(product.gate_closure_min, earlier=True)
         row[s.ACTION] = OFFER_ACTIONS[gate.book]
-        row[s.SEES_SOLD], row[s.SEES_PENDING] = _mask(gate.sees_sold), _mask(gate.sees_pending)
-        row[s.SEES_OFFERED] = _mask(gate.refuses_offered)
+        row[s.SEES_SOLD], row[s.SEES_PENDING] = _mask(gate.sees_sold, design.shares), _mask(gate.sees_pending, design.shares)
+        row[s.SEES_OFFERED] = _mask(gate.refuses_offered, True)
     elif gate.kind == "publish":
         row[s.LEAD] = lead_mtu(product.publication_min, earlier=False)
     else:

@@ -42,8 +42,7 @@ def round_down(quantity_mw: float, granularity_mw: float) -> float:
 
 @law
 def take_offer(
-    gate: Any, product: Any, rules: Any, params: Any, action: Any, content: float, book: Any, sums: Any, plan: Any, flow: Any, tick: int,
-    consented: bool,
+    gate: Any, product: Any, rules: Any, params: Any, action: Any, state: Any, book: Any, sums: Any, plan: Any, flow: Any, tick: int,
 ) -> None:  # fmt: skip
     """Close one offer gate for one portfolio: permitted power x share, rounded, checked and written to the book.
 
@@ -54,9 +53,10 @@ def take_offer(
     if action[first_action] <= 0.0 and action[first_action + 1] <= 0.0:
         return
     hidden = gate[s.SEES_OFFERED]
-    free_up, free_down, _, _ = free_power(
-        params, content, book, sums, plan, tick, lead, count, gate[s.SEES_SOLD], gate[s.SEES_PENDING]
-    )
+    sold, pending, known = gate[s.SEES_SOLD], gate[s.SEES_PENDING], s.FREE_LOCAL if ledger == c.LFM else s.FREE_BALANCING
+    free_up, free_down = state[known], state[known + 1]
+    if sold != s.ALL_LEDGERS or pending != s.ALL_LEDGERS or state[s.STALE] > 0.0:
+        free_up, free_down, _, _ = free_power(params, state[s.CONTENT], book, sums, plan, tick, lead, count, sold, pending)
     energy = count * MTU_H
     for d in range(2):
         wanted = action[first_action + d] * (free_up if d == 0 else free_down)
@@ -66,7 +66,7 @@ def take_offer(
         if wanted > free + POWER_EPSILON_MW:
             flow[f.REFUSED + codes.SOLD_ELSEWHERE] += (wanted - free) * energy
             wanted = free
-        if consented and rules[s.BLOCK_BALANCING] > 0.0 and ledger == c.MFRR and sold_locally(book, tick + lead, count, 1 - d):
+        if state[s.CONSENT_NOW] >= 0.5 and rules[s.BLOCK_BALANCING] > 0.0 and ledger == c.MFRR and sold_locally(book, tick + lead, count, 1 - d):
             flow[f.REFUSED + codes.OPPOSITE_SALE] += wanted * energy
             continue
         quantity = round_down(wanted, product[s.GRANULARITY_MW])
@@ -75,6 +75,7 @@ def take_offer(
             flow[f.REFUSED + codes.BELOW_MINIMUM] += quantity * energy
             continue
         flow[f.OFFERED_LFM if ledger == c.LFM else f.OFFERED_MFRR] += quantity * energy
+        state[s.STALE] = 1.0
         for tau in range(tick + lead, tick + lead + count):
             slot = tau % s.BOOK_SLOTS
             book[slot, column(ledger, s.OFFERED, d)] = quantity
@@ -109,11 +110,11 @@ def sold_locally(book: Any, first: int, count: int, direction: int) -> bool:
 
 
 @law
-def trade_intraday(rules: Any, params: Any, share: float, content: float, book: Any, sums: Any, plan: Any, flow: Any, tick: int, lead: int, price: float) -> None:
+def trade_intraday(rules: Any, params: Any, share: float, state: Any, book: Any, sums: Any, plan: Any, flow: Any, tick: int, lead: int, price: float) -> None:
     """Move the schedule of one MTU by a share of what is feasible: + sells at price - half spread, - buys at price + half spread."""
     if share == 0.0:
         return
-    up, down, _, _ = free_power(params, content, book, sums, plan, tick, lead, 1, s.ALL_LEDGERS, s.ALL_LEDGERS)
+    up, down, _, _ = free_power(params, state[s.CONTENT], book, sums, plan, tick, lead, 1, s.ALL_LEDGERS, s.ALL_LEDGERS)
     direction = 0 if share > 0.0 else 1
     volume = share * (up if direction == 0 else down)
     if abs(volume) <= POWER_EPSILON_MW:
@@ -121,6 +122,7 @@ def trade_intraday(rules: Any, params: Any, share: float, content: float, book: 
     if rules[s.BLOCK_INTRADAY] > 0.0 and sold_locally(book, tick + lead, 1, 1 - direction):
         flow[f.REFUSED + codes.OPPOSITE_SALE] += abs(volume) * MTU_H
         return
+    state[s.STALE] = 1.0
     plan[(tick + lead) % s.PLAN_SLOTS] += volume
     slot = (tick + lead) % s.BOOK_SLOTS
     sums[s.ID_MW, slot] += volume
@@ -166,16 +168,17 @@ def clear_market(
     for d in range(2):
         sign, need = (1.0, up) if d == 0 else (-1.0, down)
         base = market_column(market, d)
+        if need <= POWER_EPSILON_MW:
+            if market == c.MFRR:
+                world[slot, s.CLEARED_UP + d] = at[base + c.ANCHOR]
+            continue
         n = gather_offers(book, priority, market, d, slot, offers)
         volume, reference, anchor, limit = at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT]
-        alone = 0.0
-        if market == c.LFM and need > POWER_EPSILON_MW:
-            alone = background_alone_mw(curve, sign, need, volume, reference, anchor, limit)
         sort_offers(offers, spare, n)
         price, mine, others = accept(offers, n, curve, sign, need, volume, reference, anchor, limit, background_priority)
         energy = count * MTU_H
         if market == c.LFM:
-            shift += sign * (mine + others - alone)
+            shift += sign * (mine + others - background_alone_mw(curve, sign, need, volume, reference, anchor, limit))
             if mine + others > POWER_EPSILON_MW:
                 dearest = price
             result[f.ACCEPTED_LFM_MWH] += mine * energy

@@ -77,12 +77,14 @@ def settle(
     flow[f.CASH_DA] = (position - sums[s.ID_MW, slot]) * MTU_H * at[c.DA_PRICE]
     flow[f.CASH_ID] = sums[s.ID_VALUE, slot]
     local_mwh, balancing_mwh = local * MTU_H, balancing * MTU_H
-    pay_local(threshold, book, flow, slot, local_mwh - short_local_mwh, local_mwh)
+    if local_mwh != 0.0:
+        pay_local(threshold, book, flow, slot, local_mwh - short_local_mwh, local_mwh)
     kept = rules[s.KEEP_PAYMENT] > 0.0
     paid_share = 1.0
     if not kept and abs(balancing_mwh) > 0.0:
         paid_share = max(0.0, 1.0 - short_balancing_mwh / balancing_mwh)
-    pay_balancing(rules, book, world, flow, slot, paid_share)
+    if flow[f.ACTIVATED_MFRR] + flow[f.ACTIVATED_FORWARDED] > 0.0:
+        pay_balancing(rules, book, world, flow, slot, paid_share)
     if kept and abs(short_balancing_mwh) > POWER_EPSILON_MW:
         price = world[slot, s.CLEARED_UP] if short_balancing_mwh > 0.0 else world[slot, s.CLEARED_DN]
         flow[f.CASH_TSO_PENALTY] = penalty_eur(rules[s.PENALTY], price, short_balancing_mwh)

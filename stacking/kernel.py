@@ -131,17 +131,18 @@ def bids(
         if kind == s.AUCTION and day[c.DA_FIRST] >= 0:
             for r in range(params.shape[0]):
                 buy_day(params[r], plan[r], scratch, hourly, day, state[r, s.CONTENT], action[r], tick)
+                state[r, s.STALE] = 1.0
         elif kind == s.TRADE and tick + lead < length:
             price = series[tick + lead, c.DA_PRICE]
             for r in range(params.shape[0]):
                 share = action[r, v.ID_POWER_FRAC]
-                trade_intraday(rules, params[r], share, state[r, s.CONTENT], book[r], sums[r], plan[r], flow[r], tick, lead, price)
+                trade_intraday(rules, params[r], share, state[r], book[r], sums[r], plan[r], flow[r], tick, lead, price)
         elif kind == s.OFFER and is_due(gates[g], day, tick, length):
             for r in range(params.shape[0]):
                 if gates[g, s.LEDGER] == c.LFM and rules[s.HAS_FORWARD] > 0.0:
                     state[r, s.CONSENT_NOW] = 1.0 if rules[s.NEEDS_CONSENT] == 0.0 or action[r, v.CONSENT] >= 0.5 else 0.0
-                take_offer(gates[g], products[gates[g, s.MARKET]], rules, params[r], action[r], state[r, s.CONTENT],
-                           book[r], sums[r], plan[r], flow[r], tick, state[r, s.CONSENT_NOW] >= 0.5)  # fmt: skip
+                take_offer(gates[g], products[gates[g, s.MARKET]], rules, params[r], action[r], state[r],
+                           book[r], sums[r], plan[r], flow[r], tick)  # fmt: skip
 
 
 @law
@@ -183,7 +184,8 @@ def deliveries(
     at, slot = series[tick], tick % s.BOOK_SLOTS
     for r in range(params.shape[0]):
         local, balancing, shortfall, position = deliver(params[r], state[r], book[r], plan[r], flow[r], tick)
-        count_double(params[r], book[r], flow[r], tick, position, shortfall)
+        if local != 0.0 or balancing != 0.0 or shortfall != 0.0:
+            count_double(params[r], book[r], flow[r], tick, position, shortfall)
         settle(rules, products[c.LFM, s.THRESHOLD], params[r], state[r], book[r], sums[r], at, world, flow[r], result,
                tick, local, balancing, shortfall, position)  # fmt: skip
         if last:

@@ -88,10 +88,13 @@ def observe_portfolio(
     content = state[s.CONTENT]
     up, down, low, high = free_power(params, content, book, sums, plan, tick, mfrr[s.LEAD], mfrr[s.COUNT], s.ALL_LEDGERS, s.ALL_LEDGERS)
     out[v.STORED_FRAC], out[v.MIN_CONTENT_FRAC], out[v.MAX_CONTENT_FRAC] = content / capacity, low / capacity, high / capacity
+    state[s.STALE] = 0.0
+    state[s.FREE_BALANCING], state[s.FREE_BALANCING + 1] = up, down
     out[v.FEASIBLE_UP_MFRR], out[v.FEASIBLE_DN_MFRR] = up, down
     up, down = 0.0, 0.0
     if local_open:
         up, down, low, high = free_power(params, content, book, sums, plan, tick, local[s.LEAD], local[s.COUNT], s.ALL_LEDGERS, s.ALL_LEDGERS)
+    state[s.FREE_LOCAL], state[s.FREE_LOCAL + 1] = up, down
     out[v.FEASIBLE_UP_LFM], out[v.FEASIBLE_DN_LFM] = up, down
     out[v.COST_UP], out[v.COST_DN] = params[s.WEAR], params[s.TARIFF]
     out[v.CAPACITY_MWH], out[v.RATED_MW] = capacity, params[s.RATED_MW]

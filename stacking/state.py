@@ -11,7 +11,10 @@ PARAMS_W = 11
 
 # ---- portfolio state, (world, portfolio, STATE_W) -----------------------------------------------------------------
 CONTENT, CONSENT_NOW, CASH, POWER, START_CONTENT = 0, 1, 2, 3, 4
-STATE_W = 5
+# What the observation found feasible (two balancing, two local columns) holds at a gate that sees everything until a bid
+# of the same tick is taken: STALE is then set.
+FREE_BALANCING, FREE_LOCAL, STALE = 5, 7, 9
+STATE_W = 10
 
 # ---- commitments, ring over delivery MTU, (world, portfolio, BOOK_SLOTS, BOOK_W) -------------------------------------
 # Column of ledger l, field f, direction d: (l * LEDGER_FIELDS + f) * 2 + d

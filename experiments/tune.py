@@ -1,0 +1,337 @@
+"""Tuning: search a strategy's declared parameters on train scenarios, choose on validation, keep the provenance.
+
+Random candidates go through successive halving (few scenarios for many, more for the better ones), then a local search
+draws around the best and narrows where the better half lies; the finalists and the default meet on validation. All
+candidates see the same scenarios. The budget is counted in simulated portfolio-steps, as for a learner.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stacking import __version__
+from stacking.config import Design
+from stacking.errors import StackingError
+from stacking.layout import LAYOUT_VERSION
+from stacking.scenario import Library
+
+from ..agents.strategies import Parameter, parameters_of
+from ..agents.tuned import FOLDER
+from .inputs import DESIGNS, Request, chosen_design, one_strategy, scenarios
+from .runner import REFERENCE, Contest, Progress, run
+from .stats import Interval, mean_interval
+
+FloatArray = NDArray[np.float64]
+
+DEFAULT_BUDGET = 5_000_000
+KEEP_FRAC = 1.0 / 3.0  # of the candidates from rung to rung
+RUNGS = 3
+LEAST_UNITS = 60  # candidate-scenarios below which there is nothing to search
+FINALISTS = 4
+FIRST_WIDTH, LEAST_WIDTH = 0.15, 0.01  # of the local search, in shares of the ranges
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One candidate and its result: mean flex revenue per episode over designs and scenarios."""
+
+    values: tuple[float, ...]
+    mean_eur: float
+    per_scenario: FloatArray  # (S,) mean over designs
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The outcome of a search."""
+
+    strategy: str
+    parameters: dict[str, float]
+    defaults: dict[str, float]
+    train_eur: float
+    validation_eur: float
+    validation_default_eur: float
+    gain: Interval  # validation, chosen - default, paired
+    provenance: dict[str, Any]
+
+
+@dataclass
+class _Search:
+    """What the search shares: the strategy's ranges, designs, scenarios and the budget left."""
+
+    spec: str
+    parameters: tuple[Parameter, ...]
+    designs: tuple[Design, ...]
+    request: Request
+    rng: np.random.Generator
+    budget: int
+    progress: Progress
+    used: int = 0
+    known: dict[tuple[int, tuple[float, ...]], Evaluation] = field(default_factory=dict)
+    tried: set[tuple[float, ...]] = field(default_factory=set)
+
+    def cost(self, library: Library, candidates: int) -> int:
+        """Return the steps of evaluating candidates (and the reference) on a library."""
+        return int(library.length.sum()) * len(self.designs) * (candidates + 1)
+
+    def evaluate(self, candidates: Sequence[tuple[float, ...]], library: Library) -> list[Evaluation]:
+        """Return the candidates' results on a library, paired."""
+        size = len(library) if library.keys[0].split == "train" else -len(library)
+        fresh = [values for values in dict.fromkeys(candidates) if (size, values) not in self.known]
+        if fresh:
+            strategies = {f"candidate {k}": self.make(values) for k, values in enumerate(fresh)}
+            contest = Contest(self.designs, strategies, self._portfolios(), library, self.request.backend)
+            episodes = run(contest, self.progress).episodes
+            self.used += self.cost(library, len(fresh))
+            keys = [str(key) for key in library.keys]
+            for k, values in enumerate(fresh):
+                rows = episodes.loc[episodes["strategy"] == f"candidate {k}"]
+                worlds = rows.groupby(["design", "scenario"])["flex_eur"].sum()
+                means = worlds.groupby("scenario").mean().loc[keys].to_numpy()
+                self.known[size, values] = Evaluation(values, float(means.mean()), means)
+                self.tried.add(values)
+        return [self.known[size, values] for values in candidates]
+
+    def make(self, values: tuple[float, ...]) -> Any:
+        """Return the strategy with these parameter values."""
+        named = {p.name: value for p, value in zip(self.parameters, values, strict=True)}
+        return one_strategy(self.spec, **named)[0]
+
+    def _portfolios(self) -> Any:
+        from stacking.catalogue import default_portfolios
+
+        return default_portfolios()
+
+    def values_at(self, point: FloatArray) -> tuple[float, ...]:
+        """Return the parameter values at a point of the unit cube, rounded as they are stored."""
+        return tuple(_from_unit(p, float(x)) for p, x in zip(self.parameters, point, strict=True))
+
+    def point_of(self, values: Sequence[float]) -> FloatArray:
+        """Return the point of the unit cube of some values."""
+        return np.array([_to_unit(p, x) for p, x in zip(self.parameters, values, strict=True)])
+
+    @property
+    def default(self) -> tuple[float, ...]:
+        """Return the default values."""
+        return tuple(p.default for p in self.parameters)
+
+
+def tune(
+    spec: str,
+    *,
+    designs: Sequence[str] = (),
+    budget: int = DEFAULT_BUDGET,
+    request: Request | None = None,
+    progress: Progress | None = None,
+) -> Tuned:
+    """Search the parameters of a strategy.
+
+    The figure that is made large is the mean flex revenue per episode over the designs and scenarios.
+
+    Args:
+        spec: name, or "FILE:Class".
+        designs: names or files; those of the default comparison if none.
+        budget: portfolio-steps that may be simulated, both splits together.
+        request: scenario source, days, overrides, seed, back end.
+        progress: called with the steps done since the last call.
+
+    Raises:
+        StackingError: if the strategy declares nothing to tune, or the budget is too small.
+    """
+    request = request or Request()
+    chosen = tuple(chosen_design(name, request.overrides, request.pooling) for name in designs or DESIGNS)
+    strategy, _ = one_strategy(spec, tuned=False)
+    parameters = parameters_of(strategy)
+    if not parameters:
+        raise StackingError(
+            "The strategy declares no tunable parameters.", key="STRATEGY", value=spec,
+            remedy="Declare them with `tunable(...)` in a dataclass, as `stacking new-strategy FILE` writes it.",
+        )  # fmt: skip
+    rng = np.random.default_rng(np.random.SeedSequence(request.seed))
+    search = _Search(spec, parameters, chosen, request, rng, budget, progress or (lambda steps: None))
+    train, validation, shortlist = _plan(search)
+    finalists = _halving(search, train, shortlist)
+    finalists = _local(search, finalists, train)
+    return _choose(search, strategy.name, finalists, train, validation)
+
+
+# ---- search ----------------------------------------------------------------------------------------------------------
+def _plan(search: _Search) -> tuple[Library, Library, int]:
+    """Divide the budget: return train and validation scenarios, and the number of random candidates.
+
+    A unit is one candidate on one scenario in all designs. About a fifth goes to validation, the rest half to halving
+    and half to the local search; what is left of one goes to the next.
+    """
+    # an episode has 48 ticks of the day before and 96 a day, one hour more where the clock goes back
+    ticks = 48 + 96 * search.request.days + 4
+    units = search.budget // (ticks * len(search.designs))
+    if units < LEAST_UNITS:
+        raise StackingError(
+            "The budget is too small for a search.", key="--budget", value=search.budget,
+            allowed=f">= {LEAST_UNITS * ticks * len(search.designs):,} steps for {len(search.designs)} design(s) and "
+            f"{search.request.days} day(s)",
+            remedy="Give more steps, fewer designs or shorter episodes.",
+        )  # fmt: skip
+    least = max(2, min(12, units // 60))
+    validated = max(2, min(96, units // (5 * (FINALISTS + 1))))
+    train = _split(search, "train", least * 2 ** (RUNGS - 1))
+    validation = _split(search, "validation", validated)
+    weight = sum((2 * KEEP_FRAC) ** rung for rung in range(RUNGS))
+    reference = least * (2**RUNGS - 1)
+    half = (units - validated * (FINALISTS + 1)) // 2
+    return train, validation, max(3, int((half - reference) / (least * weight)))
+
+
+def _split(search: _Search, split: str, count: int) -> Library:
+    request = dataclasses.replace(search.request, seeds=max(2, count), split=split)
+    return scenarios(request, split, 1, max(2, count))
+
+
+def _halving(search: _Search, train: Library, count: int) -> list[Evaluation]:
+    """Return the best candidates of successive halving, best first; the default is one of the first."""
+    points = _spread(search.rng, count, len(search.parameters))
+    candidates = list(dict.fromkeys([search.default, *(search.values_at(point) for point in points)]))[:count]
+    ranked: list[Evaluation] = []
+    for rung in range(RUNGS):
+        library = first(train, max(2, len(train) // 2 ** (RUNGS - 1 - rung)))
+        if search.used + search.cost(library, len(candidates)) > search.budget:
+            break
+        ranked = sorted(search.evaluate(candidates, library), key=lambda e: -e.mean_eur)
+        candidates = [e.values for e in ranked[: max(2, round(len(ranked) * KEEP_FRAC))]]
+    return ranked
+
+
+def _local(search: _Search, ranked: list[Evaluation], train: Library) -> list[Evaluation]:
+    """Return the best candidates after a local search with a diagonal normal distribution, best first."""
+    known = {e.values: e for e in ranked}
+    n = len(search.parameters)
+    size = 4 + 2 * n
+    centre, width = search.point_of(ranked[0].values), np.full(n, FIRST_WIDTH)
+    reserve = search.cost_of_validation
+    while search.used + search.cost(train, size) + reserve <= search.budget and width.max() > LEAST_WIDTH:
+        points = np.clip(centre + width * search.rng.standard_normal((size, n)), 0.0, 1.0)
+        found = search.evaluate([search.values_at(point) for point in points], train)
+        known.update({e.values: e for e in found})
+        best = sorted(known.values(), key=lambda e: -e.mean_eur)[: max(2, size // 2)]
+        weight = np.log(len(best) + 0.5) - np.log(np.arange(1, len(best) + 1))
+        weight /= weight.sum()
+        where = np.array([search.point_of(e.values) for e in best])
+        moved = weight @ where
+        spread = np.sqrt(weight @ (where - moved) ** 2)
+        centre, width = moved, np.maximum(0.5 * width + 0.5 * spread, 0.5 * LEAST_WIDTH)
+    return sorted(known.values(), key=lambda e: -e.mean_eur)
+
+
+def _choose(search: _Search, name: str, ranked: list[Evaluation], train: Library, validation: Library) -> Tuned:
+    """Let the finalists and the default meet on validation and return the best, with its provenance."""
+    finalists = list(dict.fromkeys([search.default, *(e.values for e in ranked)]))[:FINALISTS]
+    results = search.evaluate(finalists, validation)
+    best = max(results, key=lambda e: e.mean_eur)
+    trained = search.evaluate([best.values, search.default], train)
+    gain = mean_interval(best.per_scenario - results[0].per_scenario, seed=search.request.seed)
+    names = [p.name for p in search.parameters]
+    provenance = {
+        "objective": "mean flex revenue over designs and scenarios, EUR per episode",
+        "designs": [design.name for design in search.designs],
+        "overrides": list(search.request.overrides),
+        "seed": search.request.seed,
+        "days": search.request.days,
+        "train_scenarios": [str(train.keys[0]), str(train.keys[-1]), len(train)],
+        "validation_scenarios": [str(validation.keys[0]), str(validation.keys[-1]), len(validation)],
+        "source": train.source,
+        "portfolio": "default",
+        "budget_steps": search.budget,
+        "used_steps": search.used,
+        "candidates": len(search.tried),
+        "train_eur": _rounded(trained[0].mean_eur),
+        "train_default_eur": _rounded(trained[1].mean_eur),
+        "validation_eur": _rounded(best.mean_eur),
+        "validation_default_eur": _rounded(results[0].mean_eur),
+        "validation_gain_eur": [_rounded(x) for x in (gain.estimate, gain.low, gain.high)],
+        "version": __version__,
+        "layout_version": LAYOUT_VERSION,
+    }
+    return Tuned(
+        name, dict(zip(names, best.values, strict=True)), dict(zip(names, search.default, strict=True)),
+        trained[0].mean_eur, best.mean_eur, results[0].mean_eur, gain, provenance,
+    )  # fmt: skip
+
+
+def first(library: Library, count: int) -> Library:
+    """Return a library of the first scenarios of another one."""
+    arrays = ("series", "hourly", "calendar", "scalars", "length", "start_frac", "priority", "start_utc", "keys")
+    return dataclasses.replace(library, **{name: getattr(library, name)[:count] for name in arrays})
+
+
+def _spread(rng: np.random.Generator, count: int, dimensions: int) -> FloatArray:
+    """Return points of a Latin hypercube, (count, dimensions)."""
+    cells = np.stack([rng.permutation(count) for _ in range(dimensions)], axis=1)
+    return (cells + rng.random((count, dimensions))) / count
+
+
+def _from_unit(p: Parameter, x: float) -> float:
+    low, high = (math.log(p.low), math.log(p.high)) if p.log else (p.low, p.high)
+    value = low + x * (high - low)
+    return min(max(float(f"{math.exp(value) if p.log else value:.{DIGITS}g}"), p.low), p.high)
+
+
+def _to_unit(p: Parameter, value: float) -> float:
+    if p.log:
+        return (math.log(value) - math.log(p.low)) / (math.log(p.high) - math.log(p.low))
+    return (value - p.low) / (p.high - p.low)
+
+
+def _rounded(x: float) -> float:
+    return round(float(x), 2)
+
+
+# ---- file ------------------------------------------------------------------------------------------------------------
+def write_tuned(tuned: Tuned, path: str | Path | None = None) -> Path:
+    """Write the parameters with their provenance as TOML, by default to the folder of the shipped ones.
+
+    Raises:
+        StackingError: if the file cannot be written.
+    """
+    file = Path(path).expanduser() if path else FOLDER / f"{tuned.strategy}.toml"
+    lines = [
+        f"# Parameters of {tuned.strategy}, written by `stacking tune`. Do not edit: run it again.",
+        f"strategy = {_toml(tuned.strategy)}", "", "[parameters]",
+        *(f"{key} = {_toml(value)}" for key, value in tuned.parameters.items()), "", "[provenance]",
+        *(f"{key} = {_toml(value)}" for key, value in tuned.provenance.items()),
+        f"created_utc = {_toml(datetime.now(UTC).isoformat(timespec='seconds'))}", "",
+    ]  # fmt: skip
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(lines), encoding="utf-8")
+    except OSError as error:
+        raise StackingError(
+            "The tuned parameters cannot be written.", place=str(file), value=error.strerror or str(error),
+            remedy="Choose another file with --out.",
+        ) from error  # fmt: skip
+    return file
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML writes it (text without control characters, numbers, lists)."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return repr(value)
+
+
+def is_reference(spec: str) -> bool:
+    """Return whether a strategy is the reference, which has nothing to tune."""
+    return spec == REFERENCE
