@@ -2,7 +2,7 @@
 
 Every call is checked for exceptions, time, shape, type and range; copies, the observation's bytes and the global random
 generators are compared on the first calls and on every 64th after (`THOROUGH_FIRST`, `THOROUGH_EVERY`), which keeps the
-guard below 20 microseconds a call. Code that never returns to the interpreter (a hanging C library) cannot be stopped.
+guard at about 20 microseconds a call. Code that never returns to the interpreter (a hanging C library) cannot be stopped.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def checked_act(
     if before is not None or views[0].flags.writeable or views[1].flags.writeable:
         _check_side_effects(strategy, observation, mask, views, before)
     action, state = _unpack(strategy, answer, mask.shape)
-    bad = mask & ~((action >= _bound(layout, "low")) & (action <= _bound(layout, "high")))  # NaN compares false
+    low, high = _bounds(layout)
+    bad = mask & ~((action >= low) & (action <= high))  # NaN compares false
     if bad.any():
         _refuse_value(strategy, action, bad, layout, row_name)
     return action, state
@@ -88,11 +89,10 @@ def checked_act(
 # ---- what can be wrong -----------------------------------------------------------------------------------------------
 def _unpack(strategy: Strategy, answer: Any, shape: tuple[int, ...]) -> tuple[FloatArray, Any]:
     """Check form, shape and type of what a strategy returned."""
-    place = _place(strategy, "act")
     if not isinstance(answer, tuple) or len(answer) != 2:
         raise StackingError(
             "The strategy does not return two things.",
-            place=place,
+            place=_place(strategy, "act"),
             key="return value",
             value=type(answer).__name__ + (f" of {len(answer)}" if isinstance(answer, (tuple, list)) else ""),
             allowed="(action, state)",
@@ -103,7 +103,7 @@ def _unpack(strategy: Strategy, answer: Any, shape: tuple[int, ...]) -> tuple[Fl
         found = f"array {action.shape}" if isinstance(action, np.ndarray) else type(action).__name__
         raise StackingError(
             "The action has the wrong shape.",
-            place=place,
+            place=_place(strategy, "act"),
             key="action",
             value=found,
             allowed=f"NumPy array {shape}: one row per portfolio, one column per decision",
@@ -113,7 +113,7 @@ def _unpack(strategy: Strategy, answer: Any, shape: tuple[int, ...]) -> tuple[Fl
         if action.dtype != np.float32:
             raise StackingError(
                 "The action has the wrong type.",
-                place=place,
+                place=_place(strategy, "act"),
                 key="action",
                 value=str(action.dtype),
                 allowed="float64 or float32",
@@ -185,15 +185,15 @@ def _used_generator(before: tuple[Any, Any]) -> str:
     return "" if same else "numpy.random"
 
 
-_BOUNDS: dict[tuple[int, str], tuple[Layout, FloatArray]] = {}
+_BOUNDS: dict[int, tuple[Layout, FloatArray, FloatArray]] = {}
 
 
-def _bound(layout: Layout, side: str) -> FloatArray:
-    """Return a layout's lower or upper bounds as an array; kept, since a Layout builds a tuple each time."""
-    known = _BOUNDS.get((id(layout), side))
+def _bounds(layout: Layout) -> tuple[FloatArray, FloatArray]:
+    """Return a layout's lower and upper bounds as arrays; kept, since a Layout builds a tuple each time."""
+    known = _BOUNDS.get(id(layout))
     if known is None or known[0] is not layout:
-        known = _BOUNDS[id(layout), side] = (layout, np.array(getattr(layout, side)))
-    return known[1]
+        known = _BOUNDS[id(layout)] = (layout, np.array(layout.low), np.array(layout.high))
+    return known[1], known[2]
 
 
 # ---- calling with a time limit ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ so each can be recomputed from the stored ``episodes`` table.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from stacking.units import HOURS_PER_YEAR
 
 from .paired import paired_differences
 from .runner import CASH_COLUMNS, ENERGY_COLUMNS, REFUSED_COLUMNS
-from .stats import RESAMPLES, Interval, cvar_interval, mean_interval, ratio_interval
+from .stats import RESAMPLES, FloatArray, Interval, cvar_interval, mean_interval, ratio_interval
 
 BASELINE = "rebid"
 """The competent player without coordination: every strategy is compared with it on the same scenarios."""
@@ -67,8 +67,8 @@ METRICS: tuple[Metric, ...] = (
         for column, title in _energy_titles().items()
         if not column.startswith(("asked", "opted", "consent"))
     ),
-    Metric("asked_count", "asked to share", "FSP-MTU/episode", "consent", ("asked_count",)),
-    Metric("consent_asked_mwh", "asked to share", MWH, "consent", ("consent_asked_mwh",)),
+    Metric("asked_count", "asked, FSP-MTU", "FSP-MTU/episode", "consent", ("asked_count",)),
+    Metric("consent_asked_mwh", "asked, MWh", MWH, "consent", ("consent_asked_mwh",)),
     Metric("opt_out_mtu_frac", "opted out by FSP-MTU", SHARE, "consent", ("opted_out_count",), ("asked_count",)),
     Metric("opt_out_mwh_frac", "opted out by MWh", SHARE, "consent", ("opted_out_mwh",), ("consent_asked_mwh",)),
     *(
@@ -99,9 +99,10 @@ def comparison_table(episodes: pd.DataFrame, *, seed: int = 0, resamples: int = 
     found = []
     for design, frame in worlds.groupby("design", sort=False):
         differences = _differences(frame, seed, resamples)
-        for strategy, rows in frame.groupby("strategy", sort=False):
+        for strategy, part in frame.groupby("strategy", sort=False):
             # the order of rows must not decide which scenarios a resample holds
-            rows = rows.sort_values("scenario")
+            part = part.sort_values("scenario")
+            rows = {str(name): part[name].to_numpy() for name in part.columns}
             for metric in METRICS:
                 interval = _figure(metric, rows, seed, resamples)
                 found.append(_line(design, strategy, metric.section, metric.name, metric.unit, interval))
@@ -132,11 +133,11 @@ def _worlds(episodes: pd.DataFrame) -> pd.DataFrame:
     return worlds
 
 
-def _figure(metric: Metric, rows: pd.DataFrame, seed: int, resamples: int) -> Interval:
-    top = rows[list(metric.top)].sum(axis=1).to_numpy() * metric.scale
+def _figure(metric: Metric, rows: Mapping[str, FloatArray], seed: int, resamples: int) -> Interval:
+    top = np.sum([rows[name] for name in metric.top], axis=0) * metric.scale
     if not metric.bottom:
         return mean_interval(top, seed=seed, resamples=resamples)
-    bottom = rows[list(metric.bottom)].sum(axis=1).to_numpy()
+    bottom = np.sum([rows[name] for name in metric.bottom], axis=0)
     return ratio_interval(top, bottom, seed=seed, resamples=resamples, signed=metric.signed)
 
 

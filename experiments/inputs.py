@@ -162,7 +162,7 @@ def chosen_strategies(request: Request) -> tuple[dict[str, Strategy], list[dict[
     """
     own = [spec for spec in request.strategies if spec not in (REFERENCE, BASELINE)]
     specs = [REFERENCE, BASELINE, *own] if request.strategies else list(strategy_names())
-    given = dict(read_tuned(path) for path in request.parameters)
+    given = _parameter_files(request.parameters)
     strategies: dict[str, Strategy] = {}
     origins: list[dict[str, Any]] = []
     consent = consent_name(request.consent)
@@ -182,6 +182,20 @@ def chosen_strategies(request: Request) -> tuple[dict[str, Strategy], list[dict[
                 allowed=", ".join(strategies), remedy=f"Add --strategy {name}, or leave the file out.",
             )  # fmt: skip
     return strategies, origins
+
+
+def _parameter_files(paths: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return strategy -> parameters of the files that were given."""
+    given: dict[str, dict[str, float]] = {}
+    for path in paths:
+        name, parameters = read_tuned(path)
+        if name in given:
+            raise StackingError(
+                "Two parameter files are for the same strategy.", place=path, key="--parameters", value=name,
+                remedy="Give one file per strategy.",
+            )  # fmt: skip
+        given[name] = parameters
+    return given
 
 
 def one_strategy(

@@ -150,7 +150,7 @@ def _main(
             holm = get(HOLM)
             rows.append(
                 [
-                    f"  {strategy}", bracketed(get("flex_eur")), bracketed(get("flex_eur_per_kw_year")),
+                    f"  {strategy}", bracketed(get("flex_eur")), plus_minus(get("flex_eur_per_kw_year")),
                     bracketed(get(DIFFERENCE)), "-" if holm is None else f"{holm.estimate:.3f}",
                     _plain(get(TAIL)), share(get("top_share_frac")), plus_minus(get("cash_imbalance_eur")),
                     plus_minus(get("cash_terminal_eur")), share(get("delivered_frac")),
@@ -191,11 +191,11 @@ def _section(
 def _notes(comparison: Comparison, width: int | None) -> str:
     known = facts(comparison)
     lines = [f"Synthetic (drawn, not data): {', '.join(known['synthetic']) or 'nothing'}."]
-    same = {tuple(sorted(values)) for values in known["assumed"].values()}
-    if len(same) == 1:
-        lines.append(f"Assumed values in all these designs: {', '.join(sorted(same.pop())) or 'none'}.")
-    else:
-        lines += [f"Assumed values in {name}: {', '.join(values) or 'none'}." for name, values in known["assumed"].items()]
+    common = set.intersection(*(set(values) for values in known["assumed"].values()))
+    lines.append(f"Assumed in all these designs: {', '.join(sorted(common)) or 'nothing'}.")
+    for name, values in known["assumed"].items():
+        if more := [value for value in values if value not in common]:
+            lines.append(f"Assumed besides in {name}: {', '.join(more)}.")
     if comparison.setup.described["overrides"]:
         lines.append(f"Overridden: {', '.join(comparison.setup.described['overrides'])}.")
     lines += [f"Note: {note}." for note in known["notes"]]

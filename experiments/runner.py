@@ -51,6 +51,7 @@ _FLOW_COLUMNS = [
 _FLOW_NAMES = (*CASH_COLUMNS, *ENERGY_COLUMNS, *REFUSED_COLUMNS)
 
 Progress = Callable[[int], None]
+Calendar = tuple[NDArray[np.str_], IntArray]
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def run(contest: Contest, progress: Progress | None = None) -> Run:
         StackingError: for bad input, or a strategy that breaks its contract.
     """
     _check(contest)
-    strategies = _with_reference(contest.strategies)
+    strategies, calendar = _with_reference(contest.strategies), local_days(contest.library)
     episodes, days = [], []
     for designs in _groups(contest.designs):
         group = _Group(contest, designs)
@@ -125,8 +126,8 @@ def run(contest: Contest, progress: Progress | None = None) -> Run:
             batch = group.play(label, strategy, progress or (lambda steps: None))
             reference = reference or batch
             for d, design in enumerate(designs):
-                episodes.append(_episode_rows(contest, design.name, label, batch, reference, d))
-                days.append(_day_rows(contest, design.name, label, batch, reference, d))
+                episodes.append(_episode_rows(contest, design.name, label, batch, reference, d, calendar))
+                days.append(_day_rows(contest, design.name, label, batch, reference, d, calendar))
     order = [d.name for d in contest.designs]
     return Run(_sorted(episodes, order), _sorted(days, order))
 
@@ -249,7 +250,7 @@ def _check(contest: Contest) -> None:
 
 # ---- rows ------------------------------------------------------------------------------------------------------------
 def _episode_rows(
-    contest: Contest, design: str, label: str, batch: _Batch, reference: _Batch, d: int
+    contest: Contest, design: str, label: str, batch: _Batch, reference: _Batch, d: int, calendar: Calendar
 ) -> pd.DataFrame:
     """Return the rows of one design and strategy, scenario by scenario."""
     library, portfolios = contest.library, contest.portfolios
@@ -258,7 +259,7 @@ def _episode_rows(
     frame = pd.DataFrame(_identity(contest, design, label))
     length = np.repeat(library.length, rows)
     frame["start_utc"] = pd.DatetimeIndex(np.repeat(library.start_utc, rows)).tz_localize("UTC")
-    frame["days"] = np.repeat((local_days(library)[0] != "").sum(axis=1) - 1, rows)  # the first is a half day
+    frame["days"] = np.repeat((calendar[0] != "").sum(axis=1) - 1, rows)  # the first is a half day
     frame["mtu"] = length
     frame["rated_mw"] = np.tile([p.rated_mw for p in portfolios], n)
     frame["rated_mw_hours"] = frame["rated_mw"] * length * MTU_H
@@ -281,10 +282,12 @@ def _top_cash(cash: FloatArray, length: IntArray) -> FloatArray:
     return (cash * best.reshape(total.shape)[:, None]).sum(axis=2)
 
 
-def _day_rows(contest: Contest, design: str, label: str, batch: _Batch, reference: _Batch, d: int) -> pd.DataFrame:
+def _day_rows(
+    contest: Contest, design: str, label: str, batch: _Batch, reference: _Batch, d: int, calendar: Calendar
+) -> pd.DataFrame:
     """Return cash by local day; the terminal value belongs to the last."""
     library, rows = contest.library, len(contest.portfolios)
-    names, day = local_days(library)
+    names, day = calendar
     terminal = _FLOW_COLUMNS.index(f.CASH_TERMINAL)
     found = []
     for values in (batch, reference):
@@ -302,19 +305,18 @@ def _day_rows(contest: Contest, design: str, label: str, batch: _Batch, referenc
     return frame.loc[frame["day"] != ""].reset_index(drop=True)
 
 
-def local_days(library: Library) -> tuple[NDArray[np.str_], IntArray]:
+def local_days(library: Library) -> Calendar:
     """Return the local days of each scenario, (S, days) as YYYY-MM-DD, and the day number of each tick, (S, T)."""
     zone, count = ZoneInfo(library.timezone), library.series.shape[1]
     step = np.timedelta64(MTU_MIN, "m")
     found = []
     for start, length in zip(library.start_utc, library.length, strict=True):
-        local = pd.DatetimeIndex(start + step * np.arange(length)).tz_localize("UTC").tz_convert(zone)
-        found.append(local.strftime("%Y-%m-%d").to_numpy(dtype="U10"))
+        local = pd.DatetimeIndex(start + step * np.arange(length)).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+        found.append(np.unique(local.to_numpy().astype("datetime64[D]"), return_inverse=True))
     number = np.zeros((len(library), count), dtype=np.int64)
-    names = np.full((len(library), max(len(set(days)) for days in found)), "", dtype="U10")
-    for s, days in enumerate(found):
-        unique, inverse = np.unique(days, return_inverse=True)
-        names[s, : len(unique)], number[s, : len(days)] = unique, inverse
+    names = np.full((len(library), max(len(days) for days, _ in found)), "", dtype="U10")
+    for s, (days, inverse) in enumerate(found):
+        names[s, : len(days)], number[s, : len(inverse)] = days.astype("U10"), inverse
     return names, number
 
 

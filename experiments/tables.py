@@ -11,19 +11,23 @@ from .stats import Interval
 WIDTH = 132
 """Width where nothing tells how wide the reader's screen is (a pipe, a file)."""
 
+NOTHING = 1e-6
+"""Below this a figure (EUR, MWh) is printed as 0: rounding noise of sums; the stored rows keep it."""
+
 
 def number(value: float) -> str:
     """Return a figure with the digits that a reader can use.
 
-    >>> [number(x) for x in (12345.6, -23.45, 1.234, 0.0, float("nan"))]
-    ['12,346', '-23.4', '1.23', '0', '-']
+    >>> [number(x) for x in (12345.6, -23.45, 1.234, 0.00123, 1e-12, float("nan"))]
+    ['12,346', '-23.4', '1.23', '0.0012', '0', '-']
     """
     if math.isnan(value):
         return "-"
-    if value == 0.0:
-        return "0"
     size = abs(value)
-    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+    if size < NOTHING:
+        return "0"
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2
+    return f"{value:,.{digits}f}" if size >= 0.01 else f"{value:.2g}"
 
 
 def percent(value: float) -> str:
@@ -43,7 +47,7 @@ def bracketed(figure: Interval | None) -> str:
     """
     if figure is None or math.isnan(figure.estimate):
         return "-"
-    if figure.low == figure.high == figure.estimate:
+    if figure.high - figure.low < NOTHING:
         return number(figure.estimate)
     return f"{number(figure.estimate)} [{number(figure.low)}, {number(figure.high)}]"
 
@@ -57,7 +61,7 @@ def plus_minus(figure: Interval | None) -> str:
     if figure is None or math.isnan(figure.estimate):
         return "-"
     half = 0.5 * (figure.high - figure.low)
-    return number(figure.estimate) + (f" ±{number(half)}" if half > 0.0 else "")
+    return number(figure.estimate) + (f" ±{number(half)}" if half >= NOTHING else "")
 
 
 def share(figure: Interval | None) -> str:
@@ -69,7 +73,7 @@ def share(figure: Interval | None) -> str:
     if figure is None or math.isnan(figure.estimate):
         return "-"
     half = 50.0 * (figure.high - figure.low)
-    return percent(figure.estimate) + (f" ±{half:.1f}" if half > 0.0 else "")
+    return percent(figure.estimate) + (f" ±{half:.1f}" if half >= 0.05 else "")
 
 
 def screen_width() -> int:

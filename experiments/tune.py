@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stacking import __version__
-from stacking.config import Design
+from stacking.catalogue import default_portfolios, load_portfolios
+from stacking.config import Design, Portfolio
 from stacking.errors import StackingError
 from stacking.layout import LAYOUT_VERSION
 from stacking.scenario import Library
@@ -27,7 +28,7 @@ from stacking.scenario import Library
 from ..agents.strategies import Parameter, parameters_of
 from ..agents.tuned import FOLDER
 from .inputs import DESIGNS, Request, chosen_design, one_strategy, scenarios
-from .runner import REFERENCE, Contest, Progress, run
+from .runner import Contest, Progress, run
 from .stats import Interval, mean_interval
 
 FloatArray = NDArray[np.float64]
@@ -71,25 +72,30 @@ class _Search:
     spec: str
     parameters: tuple[Parameter, ...]
     designs: tuple[Design, ...]
+    portfolios: tuple[Portfolio, ...]
     request: Request
     rng: np.random.Generator
     budget: int
     progress: Progress
     used: int = 0
-    known: dict[tuple[int, tuple[float, ...]], Evaluation] = field(default_factory=dict)
+    known: dict[tuple[str, int, tuple[float, ...]], Evaluation] = field(default_factory=dict)
     tried: set[tuple[float, ...]] = field(default_factory=set)
 
     def cost(self, library: Library, candidates: int) -> int:
-        """Return the steps of evaluating candidates (and the reference) on a library."""
-        return int(library.length.sum()) * len(self.designs) * (candidates + 1)
+        """Return the steps of evaluating candidates, and of the reference, on a library."""
+        return int(library.length.sum()) * len(self.portfolios) * len(self.designs) * (candidates + 1)
+
+    def affords(self, library: Library, candidates: int, reserve: int = 0) -> bool:
+        """Return whether the budget holds that many candidates on a library, and a reserve."""
+        return self.used + self.cost(library, candidates) + reserve <= self.budget
 
     def evaluate(self, candidates: Sequence[tuple[float, ...]], library: Library) -> list[Evaluation]:
         """Return the candidates' results on a library, paired."""
-        size = len(library) if library.keys[0].split == "train" else -len(library)
-        fresh = [values for values in dict.fromkeys(candidates) if (size, values) not in self.known]
+        where = library.keys[0].split, len(library)
+        fresh = [values for values in dict.fromkeys(candidates) if (*where, values) not in self.known]
         if fresh:
             strategies = {f"candidate {k}": self.make(values) for k, values in enumerate(fresh)}
-            contest = Contest(self.designs, strategies, self._portfolios(), library, self.request.backend)
+            contest = Contest(self.designs, strategies, self.portfolios, library, self.request.backend)
             episodes = run(contest, self.progress).episodes
             self.used += self.cost(library, len(fresh))
             keys = [str(key) for key in library.keys]
@@ -97,19 +103,14 @@ class _Search:
                 rows = episodes.loc[episodes["strategy"] == f"candidate {k}"]
                 worlds = rows.groupby(["design", "scenario"])["flex_eur"].sum()
                 means = worlds.groupby("scenario").mean().loc[keys].to_numpy()
-                self.known[size, values] = Evaluation(values, float(means.mean()), means)
+                self.known[(*where, values)] = Evaluation(values, float(means.mean()), means)
                 self.tried.add(values)
-        return [self.known[size, values] for values in candidates]
+        return [self.known[(*where, values)] for values in candidates]
 
     def make(self, values: tuple[float, ...]) -> Any:
         """Return the strategy with these parameter values."""
         named = {p.name: value for p, value in zip(self.parameters, values, strict=True)}
         return one_strategy(self.spec, **named)[0]
-
-    def _portfolios(self) -> Any:
-        from stacking.catalogue import default_portfolios
-
-        return default_portfolios()
 
     def values_at(self, point: FloatArray) -> tuple[float, ...]:
         """Return the parameter values at a point of the unit cube, rounded as they are stored."""
@@ -157,10 +158,11 @@ def tune(
             remedy="Declare them with `tunable(...)` in a dataclass, as `stacking new-strategy FILE` writes it.",
         )  # fmt: skip
     rng = np.random.default_rng(np.random.SeedSequence(request.seed))
-    search = _Search(spec, parameters, chosen, request, rng, budget, progress or (lambda steps: None))
+    portfolios = load_portfolios(request.portfolio) if request.portfolio else default_portfolios()
+    search = _Search(spec, parameters, chosen, portfolios, request, rng, budget, progress or (lambda steps: None))
     train, validation, shortlist = _plan(search)
-    finalists = _halving(search, train, shortlist)
-    finalists = _local(search, finalists, train)
+    ranked = _halving(search, train, shortlist)
+    finalists = _local(search, ranked, train, search.cost(validation, FINALISTS) + search.cost(train, 2))
     return _choose(search, strategy.name, finalists, train, validation)
 
 
@@ -172,13 +174,13 @@ def _plan(search: _Search) -> tuple[Library, Library, int]:
     and half to the local search; what is left of one goes to the next.
     """
     # an episode has 48 ticks of the day before and 96 a day, one hour more where the clock goes back
-    ticks = 48 + 96 * search.request.days + 4
-    units = search.budget // (ticks * len(search.designs))
+    unit = (48 + 96 * search.request.days + 4) * len(search.designs) * len(search.portfolios)
+    units = search.budget // unit
     if units < LEAST_UNITS:
         raise StackingError(
             "The budget is too small for a search.", key="--budget", value=search.budget,
-            allowed=f">= {LEAST_UNITS * ticks * len(search.designs):,} steps for {len(search.designs)} design(s) and "
-            f"{search.request.days} day(s)",
+            allowed=f">= {LEAST_UNITS * unit:,} steps for {len(search.designs)} design(s), {len(search.portfolios)} "
+            f"portfolio(s) and {search.request.days} day(s)",
             remedy="Give more steps, fewer designs or shorter episodes.",
         )  # fmt: skip
     least = max(2, min(12, units // 60))
@@ -193,7 +195,7 @@ def _plan(search: _Search) -> tuple[Library, Library, int]:
 
 def _split(search: _Search, split: str, count: int) -> Library:
     request = dataclasses.replace(search.request, seeds=max(2, count), split=split)
-    return scenarios(request, split, 1, max(2, count))
+    return scenarios(request, split, len(search.portfolios), max(2, count))
 
 
 def _halving(search: _Search, train: Library, count: int) -> list[Evaluation]:
@@ -203,21 +205,20 @@ def _halving(search: _Search, train: Library, count: int) -> list[Evaluation]:
     ranked: list[Evaluation] = []
     for rung in range(RUNGS):
         library = first(train, max(2, len(train) // 2 ** (RUNGS - 1 - rung)))
-        if search.used + search.cost(library, len(candidates)) > search.budget:
+        if not search.affords(library, len(candidates)):
             break
         ranked = sorted(search.evaluate(candidates, library), key=lambda e: -e.mean_eur)
         candidates = [e.values for e in ranked[: max(2, round(len(ranked) * KEEP_FRAC))]]
     return ranked
 
 
-def _local(search: _Search, ranked: list[Evaluation], train: Library) -> list[Evaluation]:
+def _local(search: _Search, ranked: list[Evaluation], train: Library, reserve: int) -> list[Evaluation]:
     """Return the best candidates after a local search with a diagonal normal distribution, best first."""
     known = {e.values: e for e in ranked}
     n = len(search.parameters)
     size = 4 + 2 * n
     centre, width = search.point_of(ranked[0].values), np.full(n, FIRST_WIDTH)
-    reserve = search.cost_of_validation
-    while search.used + search.cost(train, size) + reserve <= search.budget and width.max() > LEAST_WIDTH:
+    while search.affords(train, size, reserve) and width.max() > LEAST_WIDTH:
         points = np.clip(centre + width * search.rng.standard_normal((size, n)), 0.0, 1.0)
         found = search.evaluate([search.values_at(point) for point in points], train)
         known.update({e.values: e for e in found})
@@ -248,7 +249,7 @@ def _choose(search: _Search, name: str, ranked: list[Evaluation], train: Library
         "train_scenarios": [str(train.keys[0]), str(train.keys[-1]), len(train)],
         "validation_scenarios": [str(validation.keys[0]), str(validation.keys[-1]), len(validation)],
         "source": train.source,
-        "portfolio": "default",
+        "portfolios": [p.name for p in search.portfolios],
         "budget_steps": search.budget,
         "used_steps": search.used,
         "candidates": len(search.tried),
@@ -332,6 +333,30 @@ def _toml(value: Any) -> str:
     return repr(value)
 
 
-def is_reference(spec: str) -> bool:
-    """Return whether a strategy is the reference, which has nothing to tune."""
-    return spec == REFERENCE
+# ---- report ----------------------------------------------------------------------------------------------------------
+def to_data(tuned: Tuned) -> dict[str, Any]:
+    """Return the outcome as plain data."""
+    return {
+        "strategy": tuned.strategy,
+        "parameters": tuned.parameters,
+        "defaults": tuned.defaults,
+        "provenance": tuned.provenance,
+    }
+
+
+def to_text(tuned: Tuned) -> str:
+    """Return the outcome as text."""
+    from .tables import bracketed, number, render
+
+    known = tuned.provenance
+    rows = [[key, f"{tuned.defaults[key]:g}", f"{value:g}"] for key, value in tuned.parameters.items()]
+    lines = [
+        f"{tuned.strategy}: {known['candidates']} candidates, {known['used_steps']:,} of {known['budget_steps']:,} steps, "
+        f"designs {', '.join(known['designs'])}",
+        render(["parameter", "default", "tuned"], rows),
+        f"Flex revenue, EUR per episode: train {number(tuned.train_eur)}, validation {number(tuned.validation_eur)} "
+        f"(default {number(tuned.validation_default_eur)})",
+        f"Gain over the default on {known['validation_scenarios'][2]} validation scenarios: {bracketed(tuned.gain)}"
+        + (" (the default was best)" if tuned.parameters == tuned.defaults else ""),
+    ]
+    return "\n\n".join(lines)

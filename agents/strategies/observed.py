@@ -51,9 +51,13 @@ def look(observation: FloatArray) -> Seen:
     content = np.minimum(o[:, at.CONTENT_MWH], capacity)
     committed = o[:, at.BOOK : at.BOOK + BOOK_MTU]
     path = content_path_mwh(committed, content, capacity, eta)
+    # an episode ends at midnight, so the fraction of an hour that is left tells the quarter
+    quarter = np.mod(np.rint(-MTU_PER_HOUR * hours_to_end), MTU_PER_HOUR)
+    # the content with pending offers is shown for the full hour behind t+11, which belongs to the third hour from now
+    behind = np.where(quarter > 0.0, MTU_PER_HOUR - quarter, 0.0)
+    last = path[:, -1] - behind * drain_mwh(o[:, SCHEDULE + BOOK_MTU // MTU_PER_HOUR], eta)
     return Seen(
-        # an episode ends at midnight, so the fraction of an hour that is left tells the quarter
-        quarter=np.mod(np.rint(-MTU_PER_HOUR * hours_to_end), MTU_PER_HOUR).astype(np.int64),
+        quarter=quarter.astype(np.int64),
         hours_to_end=hours_to_end,
         price=o[:, at.DA : at.DA + FORECAST_HOURS],
         terminal_price=o[:, at.TERMINAL_PRICE_FORECAST],
@@ -67,8 +71,8 @@ def look(observation: FloatArray) -> Seen:
         tariff=o[:, at.COST_DN],
         committed_mw=committed,
         path_mwh=path,
-        pending_up_mwh=np.minimum(np.maximum(path[:, 11] - o[:, at.MIN_CONTENT_FRAC] * capacity, 0.0), capacity),
-        pending_dn_mwh=np.minimum(np.maximum(o[:, at.MAX_CONTENT_FRAC] * capacity - path[:, 11], 0.0), capacity),
+        pending_up_mwh=np.minimum(np.maximum(last - o[:, at.MIN_CONTENT_FRAC] * capacity, 0.0), capacity),
+        pending_dn_mwh=np.minimum(np.maximum(o[:, at.MAX_CONTENT_FRAC] * capacity - last, 0.0), capacity),
         feasible_mw=o[:, at.FEASIBLE_UP_MFRR : at.FEASIBLE_DN_LFM + 1],
     )
 
@@ -76,23 +80,24 @@ def look(observation: FloatArray) -> Seen:
 def row_sum(x: FloatArray) -> FloatArray:
     """Return the sum of each row, (n,), added from left to right.
 
-    `x.sum(axis=1)` adds in an order that depends on the number of rows, so that a row would not be the same in a batch.
+    NumPy leaves the order of `x.sum(axis=1)` open; a row has to give the same bits alone and in any batch.
     """
     return np.cumsum(x, axis=1)[:, -1]
+
+
+def drain_mwh(power_mw: FloatArray, eta: FloatArray) -> FloatArray:
+    """Return what one MTU takes from the store, MWh: power * h / eta when injecting, power * h * eta when charging."""
+    return np.where(power_mw > 0.0, power_mw / eta, power_mw * eta) * MTU_H
 
 
 def content_path_mwh(
     committed_mw: FloatArray, content_mwh: FloatArray, capacity_mwh: FloatArray, eta: FloatArray
 ) -> FloatArray:
-    """Return the content at the start of t..t+12 if what is committed happens, (n, 13) MWh, inside 0..capacity.
-
-    drain = power * h / eta when injecting, power * h * eta when charging.
-    """
+    """Return the content at the start of t..t+12 if what is committed happens, (n, 13) MWh, inside 0..capacity."""
     path = np.empty((len(content_mwh), BOOK_MTU + 1))
     path[:, 0] = content_mwh
-    one_way = eta[:, None]
-    np.cumsum(np.where(committed_mw > 0.0, committed_mw / one_way, committed_mw * one_way), axis=1, out=path[:, 1:])
-    path[:, 1:] = np.minimum(np.maximum(path[:, :1] - MTU_H * path[:, 1:], 0.0), capacity_mwh[:, None])
+    np.cumsum(drain_mwh(committed_mw, eta[:, None]), axis=1, out=path[:, 1:])
+    path[:, 1:] = np.minimum(np.maximum(path[:, :1] - path[:, 1:], 0.0), capacity_mwh[:, None])
     return path
 
 

@@ -132,6 +132,19 @@ def test_a_policy_writes_the_consent_column_and_nothing_else() -> None:
     assert with_consent(own, "random:0.30").name == "stacked[random:0.3]"
 
 
+def test_a_policy_leaves_the_array_that_a_strategy_keeps_alone() -> None:
+    class Keeper(Recorder):
+        kept = closed_action(2)
+
+        def act(self, observation: np.ndarray, mask: np.ndarray, state: int) -> tuple[np.ndarray, int]:
+            return self.kept, state
+
+    wrapped = with_consent(Keeper("keeper", 0.0), "always")
+    action, _ = wrapped.act(observation(2), open_mask(2), wrapped.start(2, np.array([1, 2])))
+    assert action[:, at.CONSENT].tolist() == [1.0, 1.0]
+    assert np.all(Keeper.kept == 0.0)
+
+
 def draws(share: float, seeds: np.ndarray, hours: np.ndarray) -> np.ndarray:
     wrapped = with_consent(make_strategy("do_nothing"), f"random:{share}")
     state, found = wrapped.start(len(seeds), seeds), []

@@ -9,6 +9,7 @@ from stacking import flows as f
 from stacking.agents.consent import with_consent
 from stacking.agents.population import Population
 from stacking.agents.strategies import Strategy, make_strategy
+from stacking.agents.strategies.observed import look
 from stacking.catalogue import default_portfolios, load_design
 from stacking.engine import Engine
 from stacking.scenario import generate, scenario_keys
@@ -77,3 +78,24 @@ def test_consent_moves_bids_and_its_absence_moves_none() -> None:
     assert yes[:, f.OPTED_OUT_COUNT].sum() == 0.0
     assert no[:, f.OPTED_OUT_COUNT].sum() == no[:, f.ASKED_COUNT].sum() > 0.0
     assert 0.3 < some[:, f.OPTED_OUT_COUNT].sum() / some[:, f.ASKED_COUNT].sum() < 0.7
+
+
+def test_reading_the_observation_agrees_with_the_engine() -> None:
+    """What `look` derives (quarter, content path, pending energy) is what then happens when nothing more is called."""
+    engine = Engine(load_design("parallel"), default_portfolios(), LIBRARY, worlds=COUNT)
+    plan = Population({"it": make_strategy("da_arbitrage")}, ["it"])
+    engine.reset(np.arange(COUNT))
+    plan.start(list(range(COUNT)))
+    paths, moved = [], 0.0
+    for tick in range(200):
+        seen = look(engine.observation[:, 0])
+        assert np.all(seen.quarter == tick % 4)
+        assert seen.pending_up_mwh.max() < 1e-4  # nothing is pending
+        assert seen.pending_dn_mwh.max() < 1e-4
+        paths.append(seen.path_mwh)
+        for ahead in (1, 3, 12):
+            if tick > 60 and tick >= ahead:  # the day plan of noon is known twelve hours before it starts
+                moved += np.abs(paths[tick - ahead][:, ahead] - paths[tick - ahead][:, 0]).sum()
+                np.testing.assert_allclose(paths[tick - ahead][:, ahead], seen.content_mwh, atol=1e-4)
+        engine.step(plan.act(engine.observation, engine.mask))
+    assert moved > 10.0

@@ -49,6 +49,10 @@ def test_the_path_of_the_content_follows_what_is_committed() -> None:
     np.testing.assert_allclose(seen.path_mwh[0, :4], [5.0, 4.0, 4.9, 4.9], rtol=1e-6)
     assert seen.pending_up_mwh == pytest.approx(4.9 - 3.0, rel=1e-6)
     assert seen.pending_dn_mwh == pytest.approx(9.0 - 4.9, rel=1e-6)
+    # at quarter 1 the pending contents are those of t+15: the schedule takes 3 x 0.25 h x 1.8 MW / 0.9 until then
+    later = look(observation(hours_to_end=99.75, schedule_mw_h3=1.8, min_content_frac=0.3, max_content_frac=0.9))
+    assert later.pending_up_mwh == pytest.approx(5.0 - 1.5 - 3.0, rel=1e-5)
+    assert later.pending_dn_mwh == pytest.approx(9.0 - 3.5, rel=1e-5)
 
 
 @pytest.mark.parametrize("quarter", [0, 1, 2, 3])

@@ -1,0 +1,293 @@
+"""The command line. This module imports nothing heavy: every command fetches what it needs when it runs."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="stacking",
+    help="What flexibility earns when local, balancing and wholesale markets are coordinated, or not. Start with "
+    "`stacking demo`.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+bench = typer.Typer(help="Measure speed.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(bench, name="bench")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Designs = Annotated[list[str] | None, typer.Option("--design", help="Design or .toml file; may be repeated.")]
+Strategies = Annotated[
+    list[str] | None,
+    typer.Option("--strategy", help="Strategy or FILE.py:Class; may be repeated. do_nothing and rebid always run."),
+]
+Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of paired scenarios (30; of price files: all).")]
+Split = Annotated[
+    str | None, typer.Option(help="train, validation or test; of price files also all. [test; of price files: all]")
+]
+Days = Annotated[int, typer.Option(help="Delivery days of a scenario.")]
+Prices = Annotated[list[str] | None, typer.Option("--prices", help="CSV or Parquet price file; may be repeated.")]
+Timezone = Annotated[str | None, typer.Option(help="Zone of the delivery days, such as Europe/Copenhagen.")]
+PortfolioFile = Annotated[str | None, typer.Option("--portfolio", help="TOML file with [[portfolio]] tables.")]
+Consent = Annotated[str, typer.Option(help="always, never, a random share 0..1, or own: the strategy's choice.")]
+Pooling = Annotated[bool | None, typer.Option("--pooling/--no-pooling", help="Pool bids that are forwarded.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="Override a value: rules.KEY=VALUE; may be repeated.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--parameters", help="File written by `stacking tune`; may be repeated.")
+]
+Tuned = Annotated[bool, typer.Option("--tuned/--defaults", help="Use the parameters that are shipped as tuned.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of scenarios, search and bootstrap.")]
+Backend = Annotated[str, typer.Option(help="serial, parallel or python.")]
+Out = Annotated[str | None, typer.Option("--out", help="Folder for rows, table and manifest.")]
+TimeLimit = Annotated[float, typer.Option(min=0.01, help="Longest time of one call of a strategy, s.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def command(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a command: bad input becomes clear text (JSON with --json) and exit code 2, Ctrl-C exit code 130."""
+
+    @functools.wraps(function)
+    def guarded(*arguments: Any, **options: Any) -> None:
+        from stacking.errors import StackingError
+
+        try:
+            function(*arguments, **options)
+        except StackingError as error:
+            if options.get("as_json"):
+                print_json({"error": error.to_dict()})
+            else:
+                typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            typer.echo("Stopped.", err=True)
+            raise typer.Exit(130) from None
+
+    return guarded
+
+
+def print_json(data: Any) -> None:
+    """Print data as JSON; a number that is not finite would be no JSON and is an error of ours."""
+    typer.echo(json.dumps(data, indent=2, allow_nan=False))
+
+
+def note(text: str) -> None:
+    """Tell the user something that is no result: on stderr, so that stdout stays clean."""
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr where somebody looks at it; gives the function to call with the steps done."""
+    if not sys.stderr.isatty():
+        yield lambda steps: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda steps: bar.advance(task, steps)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from stacking import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Set up nothing; `--version` is the only option of the whole."""
+
+
+@app.command()
+@command
+def doctor(as_json: Json = False) -> None:
+    """Check the installation (takes seconds, compiles nothing)."""
+    from .doctor import diagnose
+
+    checks = diagnose()
+    healthy = all(check.ok for check in checks)
+    if as_json:
+        print_json({"ok": healthy, "checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks]})
+    else:
+        for check in checks:
+            typer.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name:14} {check.detail}")
+        typer.echo("All well. Next: stacking demo" if healthy else "Something is missing, see FAIL above.")
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command()
+@command
+def demo(
+    out: Out = None, backend: Backend = "serial", width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Compare seven strategies in five market designs on 30 generated weeks."""
+    from .inputs import Request
+
+    _compare(Request(seeds=30, backend=backend), out, as_json, width)
+    if not as_json:
+        typer.echo(NEXT)
+
+
+NEXT = """
+What next
+  README.md                             why a 0.05 MW bid is hardly ever forwarded, where double activation comes from
+  stacking designs                      the market designs; `stacking designs norflex_eam` shows one with its sources
+  stacking explain BELOW_MINIMUM        what a refusal code or a cash label means
+  stacking new-strategy my.py           a strategy of your own: stacking compare --strategy my.py:MyStrategy
+  stacking compare --prices FILE.csv    the same on real prices (docs/price-files.md)
+"""
+
+
+@app.command()
+@command
+def compare(
+    design: Designs = None, strategy: Strategies = None, seeds: Seeds = None, split: Split = None, days: Days = 7,
+    prices: Prices = None, timezone: Timezone = None, portfolio: PortfolioFile = None, consent: Consent = "own",
+    pooling: Pooling = None, settings: Settings = None, parameters: Parameters = None, tuned: Tuned = True,
+    seed: Seed = 0, backend: Backend = "serial", time_limit: TimeLimit = 10.0, out: Out = None,
+    width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Compare strategies across market designs on the same scenarios, with intervals."""
+    from .inputs import Request
+
+    request = Request(
+        designs=tuple(design or ()), strategies=tuple(strategy or ()), seeds=seeds, split=split, days=days,
+        prices=tuple(prices or ()), timezone=timezone, portfolio=portfolio, consent=consent, pooling=pooling,
+        overrides=tuple(settings or ()), parameters=tuple(parameters or ()), tuned=tuned, seed=seed, backend=backend,
+        time_limit_s=time_limit,
+    )  # fmt: skip
+    _compare(request, out, as_json, width)
+
+
+def _compare(request: Any, out: str | None, as_json: bool, width: int | None) -> None:
+    from . import report
+    from .inputs import prepare
+    from .runner import ensure_compiled
+
+    setup = prepare(request)
+    ensure_compiled(request.backend, note)
+    with progress_bar("Running", setup.contest.steps) as advance:
+        comparison = report.compare(setup, advance)
+    folder = report.save(comparison, out) if out else None
+    if as_json:
+        print_json({**report.to_json(comparison), "out": None if folder is None else str(folder)})
+        return
+    typer.echo(report.to_text(comparison, width))
+    if folder is not None:
+        typer.echo(f"\nRows, table and manifest: {folder}")
+
+
+@app.command()
+@command
+def designs(
+    name: Annotated[str | None, typer.Argument(help="Show one design in full, with sources.")] = None, as_json: Json = False
+) -> None:
+    """List the market designs: products, gates, rules, and what is assumed."""
+    from stacking.catalogue import load_design
+
+    from . import catalogue_view as view
+
+    if as_json:
+        print_json(view.designs_data(name))
+    else:
+        typer.echo(view.designs_text() if name is None else view.design_text(load_design(name)))
+
+
+@app.command()
+@command
+def explain(
+    code: Annotated[str | None, typer.Argument(help="Refusal code or cash label; all of them by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Explain a refusal code or a cash label."""
+    from . import catalogue_view as view
+
+    records = view.codes_data(code)
+    if as_json:
+        print_json(records if code is None else records[0])
+    else:
+        typer.echo(view.codes_text(records))
+
+
+@app.command("new-strategy")
+@command
+def new_strategy(file: Annotated[str, typer.Argument(help="Python file to write; it must not exist.")]) -> None:
+    """Write a commented strategy that runs at once."""
+    from ..agents.strategies import write_template
+
+    path = write_template(file)
+    typer.echo(f"Written: {path}\nTry it:  stacking compare --strategy {path}:MyStrategy")
+
+
+@app.command()
+@command
+def tune(
+    strategy: Annotated[str, typer.Argument(help="Strategy, or FILE.py:Class.")],
+    design: Designs = None, budget: Annotated[int, typer.Option(help="Portfolio-steps to simulate.")] = 5_000_000,
+    days: Days = 7, prices: Prices = None, timezone: Timezone = None, portfolio: PortfolioFile = None,
+    pooling: Pooling = None, settings: Settings = None, seed: Seed = 0, backend: Backend = "serial",
+    out: Annotated[str | None, typer.Option("--out", help="TOML file; by default that of the shipped parameters.")] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Search a strategy's parameters on train scenarios, choose on validation, store them with their provenance."""
+    from . import tune as search
+    from .inputs import Request
+    from .runner import ensure_compiled
+
+    request = Request(
+        days=days, prices=tuple(prices or ()), timezone=timezone, portfolio=portfolio, pooling=pooling,
+        overrides=tuple(settings or ()), seed=seed, backend=backend,
+    )  # fmt: skip
+    ensure_compiled(backend, note)
+    with progress_bar(f"Tuning {strategy}", budget) as advance:
+        tuned = search.tune(strategy, designs=tuple(design or ()), budget=budget, request=request, progress=advance)
+    path = search.write_tuned(tuned, out)
+    if as_json:
+        print_json({**search.to_data(tuned), "file": str(path)})
+    else:
+        typer.echo(f"{search.to_text(tuned)}\n\nWritten: {path}")
+
+
+@bench.command("engine")
+@command
+def bench_engine(
+    name: Annotated[list[str] | None, typer.Option("--only", help="Name of a benchmark; may be repeated.")] = None,
+    repetitions: Annotated[int | None, typer.Option(min=1, help="Episodes per benchmark.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the engine on one pinned core, beside a bare state-of-charge update."""
+    from .benchmarks import engine, registry
+    from .runner import ensure_compiled
+
+    specs = [registry.bench_spec(each) for each in name] if name else list(registry.SPECS)
+    ensure_compiled("serial", note)
+    speeds = engine.measure(specs, repetitions)
+    if as_json:
+        print_json(engine.to_data(speeds))
+    else:
+        typer.echo(engine.to_text(speeds))
+
+
+if __name__ == "__main__":
+    main()
