@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .stats import Interval
 
-WIDTH = 132
+WIDTH = 140
 """Width where nothing tells how wide the reader's screen is (a pipe, a file)."""
 
 NOTHING = 1e-6
@@ -65,14 +65,16 @@ def plus_minus(figure: Interval | None) -> str:
 
 
 def share(figure: Interval | None) -> str:
-    """Return "12.3 % ±1.2" (in per cent).
+    """Return "50 % ±10" (in per cent), with a decimal where the interval is narrow.
 
-    >>> share(Interval(0.5, 0.4, 0.6, 0.95, 30))
-    '50.0 % ±10.0'
+    >>> share(Interval(0.5, 0.4, 0.6, 0.95, 30)), share(Interval(0.5, 0.499, 0.501, 0.95, 30))
+    ('50 % ±10', '50.0 % ±0.1')
     """
     if figure is None or math.isnan(figure.estimate):
         return "-"
     half = 50.0 * (figure.high - figure.low)
+    if half >= 2.0:
+        return f"{100 * figure.estimate:.0f} % ±{half:.0f}"
     return percent(figure.estimate) + (f" ±{half:.1f}" if half >= 0.05 else "")
 
 

@@ -34,26 +34,66 @@ POOL_TOO_SMALL = 9
 CODES_W = 10
 
 CODES: tuple[RefusalCode, ...] = (
-    RefusalCode(NO_CONSENT, "NO_CONSENT", "The FSP has not consented to share its unsold local bid; the bid stays local.",
-                "Set the consent action to 0.5 or more at the local gate (strategy option --consent always)."),
-    RefusalCode(BELOW_MINIMUM, "BELOW_MINIMUM", "After rounding down to the granularity the bid is smaller than the product's minimum quantity.",
-                "Offer more MW, use a larger portfolio, or a design with pooling."),
-    RefusalCode(GRANULARITY_REST, "GRANULARITY_REST", "The part of the bid that is not a whole multiple of the product's granularity was left out.",
-                "Offer whole multiples of the granularity; the rest stays free for other markets."),
-    RefusalCode(PRICE_LIMIT, "PRICE_LIMIT", "The bid price lies outside the price limits of the receiving market; prices are never clipped.",
-                "Bid within the limits printed by `stacking designs`."),
-    RefusalCode(TOO_SLOW, "TOO_SLOW", "The bid's full activation time is longer than the receiving product allows.",
-                "Offer a faster asset or a product with a longer activation time."),
-    RefusalCode(MIN_RUN, "MIN_RUN", "The bid needs a minimum run longer than one MTU, which the receiving product cannot express.",
-                "Offer a bid without minimum run or with one MTU."),
-    RefusalCode(OPPOSITE_SALE, "OPPOSITE_SALE", "A bid in the direction opposite to a local sale for the same delivery is blocked until delivery ends.",
-                "Offer the same direction, or another MTU."),
-    RefusalCode(SOLD_ELSEWHERE, "SOLD_ELSEWHERE", "The design is exclusive and this capacity was offered in another market for the same delivery.",
-                "Choose one market per delivery, or a design that lets markets share."),
-    RefusalCode(POOL_TRIMMED, "POOL_TRIMMED", "The pool's volume was rounded down to the granularity; the dearest members gave up the rest.",
-                "Lower the price, or let more members join."),
-    RefusalCode(POOL_TOO_SMALL, "POOL_TOO_SMALL", "The pooled bids of the zone, direction and MTU together stay below the receiving market's minimum quantity.",
-                "Let more members join the pool, or offer more MW."),
+    RefusalCode(
+        NO_CONSENT,
+        "NO_CONSENT",
+        "The FSP has not consented to share its unsold local bid; the bid stays local.",
+        "Set the consent action to 0.5 or more at the local gate (strategy option --consent always).",
+    ),
+    RefusalCode(
+        BELOW_MINIMUM,
+        "BELOW_MINIMUM",
+        "After rounding down to the granularity the bid is smaller than the product's minimum quantity.",
+        "Offer more MW, use a larger portfolio, or a design with pooling.",
+    ),
+    RefusalCode(
+        GRANULARITY_REST,
+        "GRANULARITY_REST",
+        "The part of the bid that is not a whole multiple of the product's granularity was left out.",
+        "Offer whole multiples of the granularity; the rest stays free for other markets.",
+    ),
+    RefusalCode(
+        PRICE_LIMIT,
+        "PRICE_LIMIT",
+        "The bid price lies outside the price limits of the receiving market; prices are never clipped.",
+        "Bid within the limits printed by `stacking designs`.",
+    ),
+    RefusalCode(
+        TOO_SLOW,
+        "TOO_SLOW",
+        "The bid's full activation time is longer than the receiving product allows.",
+        "Offer a faster asset or a product with a longer activation time.",
+    ),
+    RefusalCode(
+        MIN_RUN,
+        "MIN_RUN",
+        "The bid needs a minimum run longer than one MTU, which the receiving product cannot express.",
+        "Offer a bid without minimum run or with one MTU.",
+    ),
+    RefusalCode(
+        OPPOSITE_SALE,
+        "OPPOSITE_SALE",
+        "A bid in the direction opposite to a local sale for the same delivery is blocked until delivery ends.",
+        "Offer the same direction, or another MTU.",
+    ),
+    RefusalCode(
+        SOLD_ELSEWHERE,
+        "SOLD_ELSEWHERE",
+        "The design is exclusive and this capacity was offered in another market for the same delivery.",
+        "Choose one market per delivery, or a design that lets markets share.",
+    ),
+    RefusalCode(
+        POOL_TRIMMED,
+        "POOL_TRIMMED",
+        "The pool's volume was rounded down to the granularity; the dearest members gave up the rest.",
+        "Lower the price, or let more members join.",
+    ),
+    RefusalCode(
+        POOL_TOO_SMALL,
+        "POOL_TOO_SMALL",
+        "The pooled bids of the zone, direction and MTU together stay below the receiving market's minimum quantity.",
+        "Let more members join the pool, or offer more MW.",
+    ),
 )
 
 
@@ -66,5 +106,10 @@ def explain(name: str) -> RefusalCode:
     for code in CODES:
         if code.name == name.strip().upper():
             return code
-    raise StackingError("Unknown refusal code.", key="CODE", value=name, allowed=", ".join(c.name for c in CODES),
-                        remedy="Use one of the names above; they are printed in the 'refused' lines of every table.")
+    raise StackingError(
+        "Unknown refusal code.",
+        key="CODE",
+        value=name,
+        allowed=", ".join(c.name for c in CODES),
+        remedy="Use one of the names above; they are printed in the 'refused' lines of every table.",
+    )

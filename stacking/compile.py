@@ -18,7 +18,14 @@ from .units import MTU_H, MTU_MIN
 
 LEDGERS = {"lfm": c.LFM, "mfrr": c.MFRR, "forwarded": c.FORWARDED}
 MARKETS = {"lfm": c.LFM, "mfrr": c.MFRR, "forwarded": c.MFRR}
-KINDS = {"publish": s.PUBLISH, "auction": s.AUCTION, "trade": s.TRADE, "offer": s.OFFER, "clear": s.CLEAR, "forward": s.FORWARD}
+KINDS = {
+    "publish": s.PUBLISH,
+    "auction": s.AUCTION,
+    "trade": s.TRADE,
+    "offer": s.OFFER,
+    "clear": s.CLEAR,
+    "forward": s.FORWARD,
+}
 OFFER_ACTIONS = {"lfm": v.LFM_OFFER, "mfrr": v.MFRR_OFFER}
 ID_LEAD_MTU = 4  # intraday gate T-60
 FLOAT = NDArray[np.float64]
@@ -107,7 +114,10 @@ def _gate(design: Design, gate: Gate) -> INT:
     if gate.kind == "offer":
         row[s.LEAD] = lead_mtu(product.gate_closure_min, earlier=True)
         row[s.ACTION] = OFFER_ACTIONS[gate.book]
-        row[s.SEES_SOLD], row[s.SEES_PENDING] = _mask(gate.sees_sold, design.shares), _mask(gate.sees_pending, design.shares)
+        row[s.SEES_SOLD], row[s.SEES_PENDING] = (
+            _mask(gate.sees_sold, design.shares),
+            _mask(gate.sees_pending, design.shares),
+        )
         row[s.SEES_OFFERED] = _mask(gate.refuses_offered, True)
     elif gate.kind == "publish":
         row[s.LEAD] = lead_mtu(product.publication_min, earlier=False)
@@ -124,8 +134,10 @@ def _gate(design: Design, gate: Gate) -> INT:
     reach = int(row[s.LEAD] + row[s.COUNT])
     if reach > s.WINDOW or row[s.LEAD] < -s.BOOK_PAST + 1:
         raise StackingError(
-            "A gate reaches further than the commitment ring.", place=f"design {design.name}", key=f"gate {gate.kind} {gate.book}",
-            value=f"{reach} MTU ahead", allowed=f"{1 - s.BOOK_PAST} to {s.WINDOW} MTU", remedy="Move the gate closer to delivery.")  # fmt: skip
+            "A gate reaches further than the commitment ring.", place=f"design {design.name}",
+            key=f"gate {gate.kind} {gate.book}",
+            value=f"{reach} MTU ahead", allowed=f"{1 - s.BOOK_PAST} to {s.WINDOW} MTU",
+            remedy="Move the gate closer to delivery.")  # fmt: skip
     return row
 
 
@@ -141,7 +153,9 @@ def _product(product: Product) -> FLOAT:
 
 def _curves(design: Design) -> FLOAT:
     """Return the step shapes; the shorter one repeats its last step, which adds no volume."""
-    shapes = [np.column_stack([design.products[m].curve_volume_frac, design.products[m].curve_price_frac]) for m in ("lfm", "mfrr")]
+    shapes = [
+        np.column_stack([design.products[m].curve_volume_frac, design.products[m].curve_price_frac]) for m in ("lfm", "mfrr")
+    ]
     steps = max(len(shape) for shape in shapes)
     return np.stack([np.vstack([shape, np.repeat(shape[-1:], steps - len(shape), axis=0)]) for shape in shapes])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -97,7 +98,8 @@ class Product(Record):
     def _consistent(self) -> Product:
         if self.clearing_min > self.gate_closure_min:
             raise ValueError(
-                f"clearing_min = {self.clearing_min} lies before the gate, gate_closure_min = {self.gate_closure_min}: a market clears at or after its gate"
+                f"clearing_min = {self.clearing_min} lies before the gate, gate_closure_min = {self.gate_closure_min}: "
+                "a market clears at or after its gate"
             )
         if self.publication_min > self.clearing_min:
             raise ValueError(
@@ -109,7 +111,7 @@ class Product(Record):
             raise ValueError("curve_volume_frac and curve_price_frac must have the same length")
         for name in ("curve_volume_frac", "curve_price_frac"):
             steps = getattr(self, name)
-            if any(b <= a for a, b in zip(steps, steps[1:], strict=False)):
+            if any(b <= a for a, b in pairwise(steps)):
                 raise ValueError(f"{name} = {list(steps)} must rise from step to step")
         if self.clears == "block" and self.price_rule == "marginal":
             raise ValueError("a market that clears whole blocks is pay_as_bid; choose clears = 'mtu' for a marginal price")
@@ -188,7 +190,9 @@ def _check_gates(gates: tuple[Gate, ...]) -> None:
         if target == source or passes.get(str(target)) is not None:
             raise ValueError(f"forwarding {source} -> {target} closes a cycle; forward from finer to coarser location only")
         if (source, target) != ("lfm", "mfrr"):
-            raise ValueError(f"forwarding {source} -> {target} is not a receiving relation of this catalogue; allowed: lfm -> mfrr")
+            raise ValueError(
+                f"forwarding {source} -> {target} is not a receiving relation of this catalogue; allowed: lfm -> mfrr"
+            )
     order = {"publish": 0, "auction": 1, "trade": 2, "offer": 3, "clear": 4, "forward": 4}
     ranks = [order[g.kind] for g in gates]
     if ranks != sorted(ranks):
@@ -196,7 +200,9 @@ def _check_gates(gates: tuple[Gate, ...]) -> None:
     for kind in ("offer", "clear", "publish"):
         for book in ("lfm", "mfrr"):
             if (kind, book) not in seen:
-                raise ValueError(f"gate kind = '{kind}' for book = '{book}' is missing: what is offered must clear and be published")
+                raise ValueError(
+                    f"gate kind = '{kind}' for book = '{book}' is missing: what is offered must clear and be published"
+                )
     if passes and ("publish", "forwarded") not in seen:
         raise ValueError("a design with a forward gate needs a publish gate with book = 'forwarded'")
 
@@ -237,5 +243,7 @@ def validated(model: type[M], data: Any, place: str) -> M:
             key=key,
             value=None if first["type"] in ("missing", "value_error") else first["input"],
             allowed=known or first["msg"].removeprefix("Value error, "),
-            remedy="Remove the unknown key or mend its spelling." if known or first["type"] == "extra_forbidden" else "Mend this entry.",
+            remedy="Remove the unknown key or mend its spelling."
+            if known or first["type"] == "extra_forbidden"
+            else "Mend this entry.",
         ) from None

@@ -42,7 +42,8 @@ def round_down(quantity_mw: float, granularity_mw: float) -> float:
 
 @law
 def take_offer(
-    gate: Any, product: Any, rules: Any, params: Any, action: Any, state: Any, book: Any, sums: Any, plan: Any, flow: Any, tick: int,
+    gate: Any, product: Any, rules: Any, params: Any, action: Any, state: Any, book: Any, sums: Any, plan: Any,
+    flow: Any, tick: int,
 ) -> None:  # fmt: skip
     """Close one offer gate for one portfolio: permitted power x share, rounded, checked and written to the book.
 
@@ -53,7 +54,11 @@ def take_offer(
     if action[first_action] <= 0.0 and action[first_action + 1] <= 0.0:
         return
     hidden = gate[s.SEES_OFFERED]
-    sold, pending, known = gate[s.SEES_SOLD], gate[s.SEES_PENDING], s.FREE_LOCAL if ledger == c.LFM else s.FREE_BALANCING
+    sold, pending, known = (
+        gate[s.SEES_SOLD],
+        gate[s.SEES_PENDING],
+        s.FREE_LOCAL if ledger == c.LFM else s.FREE_BALANCING,
+    )
     free_up, free_down = state[known], state[known + 1]
     if sold != s.ALL_LEDGERS or pending != s.ALL_LEDGERS or state[s.STALE] > 0.0:
         free_up, free_down, _, _ = free_power(params, state[s.CONTENT], book, sums, plan, tick, lead, count, sold, pending)
@@ -66,7 +71,12 @@ def take_offer(
         if wanted > free + POWER_EPSILON_MW:
             flow[f.REFUSED + codes.SOLD_ELSEWHERE] += (wanted - free) * energy
             wanted = free
-        if state[s.CONSENT_NOW] >= 0.5 and rules[s.BLOCK_BALANCING] > 0.0 and ledger == c.MFRR and sold_locally(book, tick + lead, count, 1 - d):
+        if (
+            state[s.CONSENT_NOW] >= 0.5
+            and rules[s.BLOCK_BALANCING] > 0.0
+            and ledger == c.MFRR
+            and sold_locally(book, tick + lead, count, 1 - d)
+        ):
             flow[f.REFUSED + codes.OPPOSITE_SALE] += wanted * energy
             continue
         quantity = round_down(wanted, product[s.GRANULARITY_MW])
@@ -110,8 +120,20 @@ def sold_locally(book: Any, first: int, count: int, direction: int) -> bool:
 
 
 @law
-def trade_intraday(rules: Any, params: Any, share: float, state: Any, book: Any, sums: Any, plan: Any, flow: Any, tick: int, lead: int, price: float) -> None:
-    """Move the schedule of one MTU by a share of what is feasible: + sells at price - half spread, - buys at price + half spread."""
+def trade_intraday(
+    rules: Any,
+    params: Any,
+    share: float,
+    state: Any,
+    book: Any,
+    sums: Any,
+    plan: Any,
+    flow: Any,
+    tick: int,
+    lead: int,
+    price: float,
+) -> None:
+    """Move the schedule of one MTU by a share of what is feasible; sales earn half a spread less, purchases cost it more."""
     if share == 0.0:
         return
     up, down, _, _ = free_power(params, state[s.CONTENT], book, sums, plan, tick, lead, 1, s.ALL_LEDGERS, s.ALL_LEDGERS)
@@ -173,7 +195,12 @@ def clear_market(
                 world[slot, s.CLEARED_UP + d] = at[base + c.ANCHOR]
             continue
         n = gather_offers(book, priority, market, d, slot, offers)
-        volume, reference, anchor, limit = at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT]
+        volume, reference, anchor, limit = (
+            at[base + c.VOLUME],
+            at[base + c.REF],
+            at[base + c.ANCHOR],
+            at[base + c.LIMIT],
+        )
         sort_offers(offers, spare, n)
         price, mine, others = accept(offers, n, curve, sign, need, volume, reference, anchor, limit, background_priority)
         energy = count * MTU_H

@@ -62,7 +62,8 @@ def count_double(params: Any, book: Any, flow: Any, tick: int, position: float, 
 
 @law
 def settle(
-    rules: Any, threshold: float, params: Any, state: Any, book: Any, sums: Any, at: Any, world: Any, flow: Any, result: Any, tick: int,
+    rules: Any, threshold: float, params: Any, state: Any, book: Any, sums: Any, at: Any, world: Any, flow: Any,
+    result: Any, tick: int,
     local: float, balancing: float, shortfall: float, position: float,
 ) -> None:  # fmt: skip
     """Book every EUR of one portfolio and MTU.
@@ -105,7 +106,9 @@ def settle(
 def settled_imbalance_price(at: Any, world: Any, slot: int) -> float:
     """Return the imbalance price of the MTU in a ring slot, EUR/MWh."""
     up, down = market_column(c.MFRR, 0) + c.ANCHOR, market_column(c.MFRR, 1) + c.ANCHOR
-    return imbalance_price(at[c.IMBALANCE_PRICE], at[c.DOMINANT], world[slot, s.CLEARED_UP], at[up], world[slot, s.CLEARED_DN], at[down])
+    return imbalance_price(
+        at[c.IMBALANCE_PRICE], at[c.DOMINANT], world[slot, s.CLEARED_UP], at[up], world[slot, s.CLEARED_DN], at[down]
+    )
 
 
 @law

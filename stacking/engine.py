@@ -57,7 +57,12 @@ class Engine:
     """
 
     def __init__(
-        self, design: Design, portfolios: tuple[Portfolio, ...], library: Library, worlds: int = 1, backend: str = "serial"
+        self,
+        design: Design,
+        portfolios: tuple[Portfolio, ...],
+        library: Library,
+        worlds: int = 1,
+        backend: str = "serial",
     ) -> None:
         if worlds < 1:
             raise StackingError("An engine needs at least one world.", key="worlds", value=worlds, allowed="1 or more")
@@ -103,7 +108,9 @@ class Engine:
         index = np.broadcast_to(np.asarray(scenarios, dtype=np.int64), chosen.shape)
         known = len(self.library.keys)
         if index.size and (index.min() < 0 or index.max() >= known):
-            raise StackingError("No such scenario in the library.", key="scenarios", value=index.tolist(), allowed=f"0..{known - 1}")
+            raise StackingError(
+                "No such scenario in the library.", key="scenarios", value=index.tolist(), allowed=f"0..{known - 1}"
+            )
         if chosen.size and (chosen.min() < 0 or chosen.max() >= self.worlds):
             raise StackingError("No such world.", key="worlds", value=chosen.tolist(), allowed=f"0..{self.worlds - 1}")
         self.scenario[chosen] = index
@@ -124,7 +131,9 @@ class Engine:
         """
         action = np.ascontiguousarray(action, dtype=np.float64)
         if action.shape != self._no_action.shape:
-            raise StackingError("The action has a wrong shape.", key="action", value=action.shape, allowed=str(self._no_action.shape))
+            raise StackingError(
+                "The action has a wrong shape.", key="action", value=action.shape, allowed=str(self._no_action.shape)
+            )
         if self._advance(*self._arguments(self._step_all if live is None else np.where(live, s.STEP, s.IDLE), action)):
             self._raise_fault(action)
 
@@ -145,7 +154,8 @@ class Engine:
         field = self.compiled.layout.fields[column]
         self._fault[:] = -1
         raise StackingError(
-            "An action lies outside its bounds.", place=f"world {world}, portfolio '{self.portfolios[row].name}', tick {self.clock[world]}",
+            "An action lies outside its bounds.",
+            place=f"world {world}, portfolio '{self.portfolios[row].name}', tick {self.clock[world]}",
             key=field.name, value=float(action[world, row, column]), allowed=f"{field.low} to {field.high} {field.unit}",
             remedy="Let the strategy return a finite value inside these bounds.")  # fmt: skip
 
@@ -193,7 +203,8 @@ def _start_fractions(library: Library, portfolios: tuple[Portfolio, ...]) -> FLO
     """Return start contents as shares of the content window: drawn in the scenario unless the portfolio states one."""
     if library.start_frac.shape[1] < len(portfolios):
         raise StackingError(
-            "The scenario library holds too few portfolios.", key="rows", value=library.start_frac.shape[1], allowed=f"{len(portfolios)} or more",
+            "The scenario library holds too few portfolios.", key="rows", value=library.start_frac.shape[1],
+            allowed=f"{len(portfolios)} or more",
             remedy="Draw the library with rows = number of portfolios.")  # fmt: skip
     start = library.start_frac[:, : len(portfolios)].copy()
     for row, p in enumerate(portfolios):
@@ -201,5 +212,3 @@ def _start_fractions(library: Library, portfolios: tuple[Portfolio, ...]) -> FLO
         if b.start_content_frac is not None:
             start[:, row] = (b.start_content_frac - b.min_content_frac) / (b.max_content_frac - b.min_content_frac)
     return start
-
-

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from . import codes
-from . import columns as c
 from . import flows as f
 from . import state as s
 from .build import law
@@ -21,7 +20,8 @@ from .units import MTU_H, POWER_EPSILON_MW
 
 @law
 def forward_unsold(
-    source: int, target: int, first: int, count: int, product: Any, rules: Any, state: Any, priority: Any, book: Any, sums: Any, offers: Any, spare: Any,
+    source: int, target: int, first: int, count: int, product: Any, rules: Any, state: Any, priority: Any, book: Any,
+    sums: Any, offers: Any, spare: Any,
     flow: Any,
 ) -> None:  # fmt: skip
     """Forward the unsold part of local bids for the MTU of a block to the receiving market's ledger.
@@ -78,7 +78,9 @@ def may_forward(product: Any, rules: Any, state: Any, flow: Any, unsold_mw: floa
 
 
 @law
-def forward_alone(product: Any, book: Any, sums: Any, flow: Any, source: int, target: int, slot: int, direction: int, unsold_mw: float) -> None:
+def forward_alone(
+    product: Any, book: Any, sums: Any, flow: Any, source: int, target: int, slot: int, direction: int, unsold_mw: float
+) -> None:
     """Forward one bid: whole multiples of the granularity from the minimum on."""
     quantity = round_down(unsold_mw, product[s.GRANULARITY_MW])
     if quantity < product[s.MIN_MW] - POWER_EPSILON_MW:
@@ -100,7 +102,17 @@ def enter(book: Any, sums: Any, flow: Any, source: int, target: int, slot: int, 
 
 @law
 def forward_pool(
-    product: Any, book: Any, sums: Any, flow: Any, source: int, target: int, slot: int, direction: int, offers: Any, spare: Any, n: int
+    product: Any,
+    book: Any,
+    sums: Any,
+    flow: Any,
+    source: int,
+    target: int,
+    slot: int,
+    direction: int,
+    offers: Any,
+    spare: Any,
+    n: int,
 ) -> None:
     """Forward the bids of one zone, direction and MTU as a pool: minimum and granularity apply to their sum.
 

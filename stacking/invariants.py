@@ -150,11 +150,18 @@ def check_numbers(step: _Step) -> None:
     if len(bad):
         step.fail("energies and refusals are not negative", tuple(int(i) for i in bad[0]), e.flows[..., energies])
     over = e.clock >= e.library.length[e.scenario]
-    for name, wrong in (("nothing is open after the end", over & e.mask.any(axis=(1, 2))), ("the end is told", over & ~e.ended & step.moved)):
+    for name, wrong in (
+        ("nothing is open after the end", over & e.mask.any(axis=(1, 2))),
+        ("the end is told", over & ~e.ended & step.moved),
+    ):
         if wrong.any():
             step.fail(name, (int(np.argmax(wrong)),), wrong)
     if (e.mask != e.mask[:, :1]).any():
-        step.fail("gates open for all portfolios alike", tuple(int(i) for i in np.argwhere(e.mask != e.mask[:, :1])[0]), e.mask)
+        step.fail(
+            "gates open for all portfolios alike",
+            tuple(int(i) for i in np.argwhere(e.mask != e.mask[:, :1])[0]),
+            e.mask,
+        )
 
 
 def check_idle(step: _Step) -> None:
@@ -168,7 +175,11 @@ def check_idle(step: _Step) -> None:
             step.fail(f"an idle world keeps its {name}", (int(step.worlds[idle][0]),), float(np.abs(now - then).max()))
     for name in ("flows", "market", "reward"):
         if getattr(step.engine, name)[idle].any():
-            step.fail(f"an idle world has no {name}", (int(step.worlds[idle][0]),), float(np.abs(getattr(step.engine, name)[idle]).max()))
+            step.fail(
+                f"an idle world has no {name}",
+                (int(step.worlds[idle][0]),),
+                float(np.abs(getattr(step.engine, name)[idle]).max()),
+            )
 
 
 def check_store(step: _Step) -> None:
@@ -204,12 +215,21 @@ def check_trades(step: _Step) -> None:
                 sold += (now - then).sum(axis=(1, 2)) * MTU_H
         step.equal(f"{name}: bought = sold", step.market[:, accepted], sold, TOLERANCE_MWH)
         supplied = step.market[:, accepted] + step.market[:, background]
-        step.demand(f"{name}: bought <= need", supplied <= step.market[:, needed] + TOLERANCE_MWH, supplied, step.market[:, needed])
+        step.demand(
+            f"{name}: bought <= need",
+            supplied <= step.market[:, needed] + TOLERANCE_MWH,
+            supplied,
+            step.market[:, needed],
+        )
 
 
 def check_orders(step: _Step) -> None:
     """Delivered + undelivered = ordered, and nobody is short of more than was ordered."""
-    for ledger, activated in ((c.LFM, f.ACTIVATED_LFM), (c.MFRR, f.ACTIVATED_MFRR), (c.FORWARDED, f.ACTIVATED_FORWARDED)):
+    for ledger, activated in (
+        (c.LFM, f.ACTIVATED_LFM),
+        (c.MFRR, f.ACTIVATED_MFRR),
+        (c.FORWARDED, f.ACTIVATED_FORWARDED),
+    ):
         both = sum(step.engine.book[step.worlds, :, step.slot, column(ledger, s.SOLD, d)] for d in range(2))
         step.equal("activated = sold for the MTU", step.flows[..., activated], both * MTU_H, TOLERANCE_MWH)
     local, balancing = step.order(c.LFM), step.order(c.MFRR) + step.order(c.FORWARDED)
@@ -246,7 +266,12 @@ def check_money(step: _Step) -> None:
     step.equal("cash of all parties sums to zero", sum(paid.values()) + e.reward.sum(axis=1), 0.0, TOLERANCE_EUR)
     for k in (f.CASH_TSO_PENALTY, f.CASH_FEE, f.CASH_WEAR, f.CASH_TARIFF):
         step.demand("penalties, fees, wear and tariffs are costs", flows[..., k] <= 0.0, flows[..., k])
-    step.equal("wear = wear cost x discharged", flows[..., f.CASH_WEAR], -step.params[:, s.WEAR] * flows[..., f.DISCHARGED], TOLERANCE_EUR)
+    step.equal(
+        "wear = wear cost x discharged",
+        flows[..., f.CASH_WEAR],
+        -step.params[:, s.WEAR] * flows[..., f.DISCHARGED],
+        TOLERANCE_EUR,
+    )
     early = (e.clock < e.library.length[e.scenario])[:, None]
     step.demand("terminal value at the end only", ~early | (flows[..., f.CASH_TERMINAL] == 0.0), flows[..., f.CASH_TERMINAL])
 
@@ -300,13 +325,17 @@ def check_refusals(step: _Step, action: FLOAT) -> None:
     That is so if the gate sees all sales and nothing else was decided in the same tick.
     """
     mask, seen = step.old["mask"], step.old["observation"].astype(float)
+    action = np.where(mask, action, 0.0)  # what stands in closed columns means nothing
     others = [v.DA_VOLUME_FRAC, v.ID_POWER_FRAC, v.LFM_SHARE_UP, v.LFM_SHARE_DN]
     alone = ~(mask[..., others] & ((action[..., others] != 0.0) | (np.array(others) == v.DA_VOLUME_FRAC))).any(axis=-1)
     gate = mask[..., v.MFRR_SHARE_UP] & alone & sees_everything(step.design)
     product = step.design.products["mfrr"]
     hours = product.duration_min / 60.0
     wanted = np.zeros(gate.shape)
-    for direction, share, room in (("up", v.MFRR_SHARE_UP, v.FEASIBLE_UP_MFRR), ("dn", v.MFRR_SHARE_DN, v.FEASIBLE_DN_MFRR)):
+    for direction, share, room in (
+        ("up", v.MFRR_SHARE_UP, v.FEASIBLE_UP_MFRR),
+        ("dn", v.MFRR_SHARE_DN, v.FEASIBLE_DN_MFRR),
+    ):
         wanted = wanted + (action[..., share] * seen[..., room] * hours if direction in product.directions else 0.0)
     told = step.flows[..., f.OFFERED_MFRR] + step.flows[..., [f.REFUSED + code for code in _OFFER_CODES]].sum(axis=-1)
     holds = ~gate | (np.abs(told - wanted) <= 1e-5 * np.maximum(1.0, wanted))  # the observation is single precision

@@ -13,13 +13,13 @@ from . import columns as c
 from . import flows as f
 from . import layout as v
 from . import state as s
+from .assets.battery import drain_mwh
 from .build import law, prange
 from .coordination import clear_market, publish, take_offer, trade_intraday
 from .delivery import count_double, deliver, settle, settle_terminal, settled_imbalance_price
 from .forwarding import forward_unsold
 from .lookahead import renew_plan
 from .markets.day_ahead import plan_day
-from .assets.battery import drain_mwh
 from .observe import is_due, observe_hours, observe_portfolio, observe_world, open_columns
 from .units import MTU_PER_HOUR
 
@@ -29,7 +29,8 @@ def advance(
     series: Any, hourly: Any, calendar: Any, scalars: Any, length: Any, start: Any, priority: Any,
     scenario: Any, clock: Any, todo: Any, action: Any,
     state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any,
-    flow: Any, result: Any, reward: Any, observation: Any, mask: Any, ended: Any, scratch: Any, offers: Any, spare: Any, fault: Any,
+    flow: Any, result: Any, reward: Any, observation: Any, mask: Any, ended: Any, scratch: Any, offers: Any, spare: Any,
+    fault: Any,
 ) -> int:  # fmt: skip
     """Advance worlds by one tick, or start their scenario anew, in place.
 
@@ -70,10 +71,12 @@ def advance(
             tick = -1
         else:
             day = calendar[k, tick]
-            bids(gates, products, rules, params, action[b], series[k], hourly[k], day, length[k], state[b], book[b], sums[b], plan[b],
+            bids(gates, products, rules, params, action[b], series[k], hourly[k], day, length[k], state[b], book[b],
+                 sums[b], plan[b],
                  scratch[free], flow[b], tick)  # fmt: skip
             clearings(gates, products, curves, rules, params, series[k], scalars[k], priority[k], day, length[k],
-                      state[b], book[b], sums[b], plan[b], world[b], recent[b], offers[free], spare[free], flow[b], result[b], tick)  # fmt: skip
+                      state[b], book[b], sums[b], plan[b], world[b], recent[b], offers[free], spare[free], flow[b],
+                      result[b], tick)  # fmt: skip
             deliveries(products, rules, params, series[k], scalars[k], state[b], book[b], sums[b], plan[b], world[b], recent[b],
                        flow[b], result[b], reward[b], tick, tick + 1 == length[k])  # fmt: skip
             ended[b] = tick + 1 == length[k]
@@ -159,8 +162,10 @@ def buy_day(params: Any, plan: Any, scratch: Any, hourly: Any, day: Any, content
 
 @law
 def clearings(
-    gates: Any, products: Any, curves: Any, rules: Any, params: Any, series: Any, scalars: Any, priority: Any, day: Any, length: int,
-    state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any, offers: Any, spare: Any, flow: Any, result: Any, tick: int,
+    gates: Any, products: Any, curves: Any, rules: Any, params: Any, series: Any, scalars: Any, priority: Any, day: Any,
+    length: int,
+    state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any, offers: Any, spare: Any, flow: Any,
+    result: Any, tick: int,
 ) -> None:  # fmt: skip
     """Clear the books that are due, then pass unsold bids on."""
     for g in range(gates.shape[0]):
@@ -177,7 +182,8 @@ def clearings(
 
 @law
 def deliveries(
-    products: Any, rules: Any, params: Any, series: Any, scalars: Any, state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any,
+    products: Any, rules: Any, params: Any, series: Any, scalars: Any, state: Any, book: Any, sums: Any, plan: Any,
+    world: Any, recent: Any,
     flow: Any, result: Any, reward: Any, tick: int, last: bool,
 ) -> None:  # fmt: skip
     """Deliver and settle the MTU that starts now for all portfolios; then free its ring slots."""
@@ -200,7 +206,12 @@ def deliveries(
         for column in range(s.SUMS_W):
             sums[r, column, (tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
     up, down, price = world[slot, s.CLEARED_UP], world[slot, s.CLEARED_DN], settled_imbalance_price(at, world, slot)
-    result[f.PRICE_MFRR_UP], result[f.PRICE_MFRR_DN], result[f.PRICE_IMBALANCE], result[f.PRICE_DA] = up, down, price, at[c.DA_PRICE]
+    result[f.PRICE_MFRR_UP], result[f.PRICE_MFRR_DN], result[f.PRICE_IMBALANCE], result[f.PRICE_DA] = (
+        up,
+        down,
+        price,
+        at[c.DA_PRICE],
+    )
     for k in range(3 * s.RECENT_MTU - 1, 2, -1):
         recent[k] = recent[k - 3]
     recent[0], recent[1], recent[2] = price, up, down
@@ -216,7 +227,8 @@ def copy_row(source: Any, target: Any) -> None:
 
 @law
 def look(
-    gates: Any, rules: Any, rules_seen: Any, params: Any, series: Any, hourly: Any, calendar: Any, scalars: Any, length: int, fresh: bool,
+    gates: Any, rules: Any, rules_seen: Any, params: Any, series: Any, hourly: Any, calendar: Any, scalars: Any,
+    length: int, fresh: bool,
     state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any, observation: Any, mask: Any, tick: int,
 ) -> None:  # fmt: skip
     """Publish what is due at a tick and show it; after the end nothing is open."""

@@ -26,7 +26,9 @@ DA = TIME + 6  # 37: 36 hourly means (price or forecast) from the current hour o
 BALANCING = DA + FORECAST_HOURS + 1  # 13: imbalance, up, down price of the last 4 published MTU, newest first; need forecast t+3
 LOCAL = BALANCING + 13  # 17: need forecast (8 h), willingness-to-pay forecast (8 h), last published local price
 ASSET = LOCAL + 2 * LFM_FORECAST_HOURS + 1  # 13, see below
-BOOK = ASSET + 13  # 45: committed MW t..t+11; schedule now and at the next 23 full hours; sold local, forwarded, doubly sold MW in 3 hours
+BOOK = (
+    ASSET + 13
+)  # 45: committed MW t..t+11; schedule now and at the next 23 full hours; sold local, forwarded, doubly sold MW in 3 hours
 RULES = BOOK + 45  # 8
 TERMINAL = RULES + 8  # 2
 OBSERVATIONS_W = TERMINAL + 2
@@ -125,7 +127,11 @@ def observation_layout() -> Layout:
         *free([f"lfm_limit_h{k}" for k in local], price, "forecast of the DSO's willingness to pay"),
         Field("lfm_last_price", price, -inf, inf, "dearest accepted local offer of the last published block, 0 if none"),
         *unit_range(["stored_frac"]),
-        *free(["min_content_frac", "max_content_frac"], "-", "content at the full hour behind t+11 if everything pending is (not) called"),
+        *free(
+            ["min_content_frac", "max_content_frac"],
+            "-",
+            "content at the full hour behind t+11 if everything pending is (not) called",
+        ),
         *(
             Field(n, power, 0.0, inf, "feasible given all own commitments")
             for n in ("feasible_up_mfrr_mw", "feasible_dn_mfrr_mw", "feasible_up_lfm_mw", "feasible_dn_lfm_mw")
@@ -136,7 +142,11 @@ def observation_layout() -> Layout:
         *unit_range(["round_trip_frac"]),
         Field("content_mwh", "MWh", 0.0, inf),
         *free([f"committed_mw_t{k}" for k in range(12)], power, "schedule plus known activations"),
-        *free([f"schedule_mw_h{k}" for k in range(24)], power, "day-ahead and intraday position: of MTU t, then at the k-th full hour after t"),
+        *free(
+            [f"schedule_mw_h{k}" for k in range(24)],
+            power,
+            "day-ahead and intraday position: of MTU t, then at the k-th full hour after t",
+        ),
         *free(
             [f"{n}_mw_h{k}" for n in ("sold_local", "forwarded", "doubly_sold") for k in range(3)],
             power,

@@ -69,7 +69,16 @@ def span_mw(params: Any, book: Any, sums: Any, plan: Any, slot: int, place: int,
 
 @law
 def free_power(
-    params: Any, content: float, book: Any, sums: Any, plan: Any, tick: int, first: int, count: int, sold: int, pending: int
+    params: Any,
+    content: float,
+    book: Any,
+    sums: Any,
+    plan: Any,
+    tick: int,
+    first: int,
+    count: int,
+    sold: int,
+    pending: int,
 ) -> tuple[float, float, float, float]:
     """Return what a portfolio can still add in each of `count` MTU from tick + first on, looking over all its commitments.
 

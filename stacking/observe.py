@@ -33,7 +33,7 @@ def open_columns(gates: Any, rules: Any, day: Any, tick: int, length: int, mask:
 
 @law
 def is_due(gate: Any, day: Any, tick: int, length: int) -> bool:
-    """Return whether a gate acts at this tick: every tick, or when its block starts an hour, for deliveries inside the episode."""
+    """Return whether a gate acts at this tick: every tick or when its block starts an hour, for delivery inside the episode."""
     lead, count = gate[s.LEAD], gate[s.COUNT]
     if tick + lead < 0 or tick + lead + count > length:
         return False
@@ -81,19 +81,37 @@ def observe_hours(hourly: Any, day: Any, hour: int, out: Any) -> None:
 
 @law
 def observe_portfolio(
-    params: Any, state: Any, book: Any, sums: Any, plan: Any, mfrr: Any, local: Any, local_open: bool, whole_day: bool, tick: int, out: Any
+    params: Any,
+    state: Any,
+    book: Any,
+    sums: Any,
+    plan: Any,
+    mfrr: Any,
+    local: Any,
+    local_open: bool,
+    whole_day: bool,
+    tick: int,
+    out: Any,
 ) -> None:
     """Fill the columns of one portfolio: assets, commitments as known to it, consent."""
     capacity = params[s.CAPACITY_MWH]
     content = state[s.CONTENT]
-    up, down, low, high = free_power(params, content, book, sums, plan, tick, mfrr[s.LEAD], mfrr[s.COUNT], s.ALL_LEDGERS, s.ALL_LEDGERS)
-    out[v.STORED_FRAC], out[v.MIN_CONTENT_FRAC], out[v.MAX_CONTENT_FRAC] = content / capacity, low / capacity, high / capacity
+    up, down, low, high = free_power(
+        params, content, book, sums, plan, tick, mfrr[s.LEAD], mfrr[s.COUNT], s.ALL_LEDGERS, s.ALL_LEDGERS
+    )
+    out[v.STORED_FRAC], out[v.MIN_CONTENT_FRAC], out[v.MAX_CONTENT_FRAC] = (
+        content / capacity,
+        low / capacity,
+        high / capacity,
+    )
     state[s.STALE] = 0.0
     state[s.FREE_BALANCING], state[s.FREE_BALANCING + 1] = up, down
     out[v.FEASIBLE_UP_MFRR], out[v.FEASIBLE_DN_MFRR] = up, down
     up, down = 0.0, 0.0
     if local_open:
-        up, down, low, high = free_power(params, content, book, sums, plan, tick, local[s.LEAD], local[s.COUNT], s.ALL_LEDGERS, s.ALL_LEDGERS)
+        up, down, low, high = free_power(
+            params, content, book, sums, plan, tick, local[s.LEAD], local[s.COUNT], s.ALL_LEDGERS, s.ALL_LEDGERS
+        )
     state[s.FREE_LOCAL], state[s.FREE_LOCAL + 1] = up, down
     out[v.FEASIBLE_UP_LFM], out[v.FEASIBLE_DN_LFM] = up, down
     out[v.COST_UP], out[v.COST_DN] = params[s.WEAR], params[s.TARIFF]

@@ -77,7 +77,9 @@ def forwarded_price(rule: int, bid_price: float, marginal_price: float, sign: fl
 
 
 @law
-def imbalance_price(published: float, dominant: float, up_now: float, up_published: float, dn_now: float, dn_published: float) -> float:
+def imbalance_price(
+    published: float, dominant: float, up_now: float, up_published: float, dn_now: float, dn_published: float
+) -> float:
     """Return the imbalance price: as published, moved by as much as the balancing price of the dominating direction moved.
 
     Nordic single price since November 2021 (DOMAIN C). With nobody bidding nothing moves and the price is exactly the

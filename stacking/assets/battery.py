@@ -43,7 +43,12 @@ def deliverable_mw(
 
 @law
 def terminal_value_eur(
-    start_mwh: float, end_mwh: float, price_eur_per_mwh: float, wear_eur_per_mwh: float, charge_frac: float, discharge_frac: float
+    start_mwh: float,
+    end_mwh: float,
+    price_eur_per_mwh: float,
+    wear_eur_per_mwh: float,
+    charge_frac: float,
+    discharge_frac: float,
 ) -> float:
     """Return the value of the change of content over an episode (LAYOUT terminal rule), EUR.
 

@@ -61,7 +61,10 @@ def merge_runs(offers: Any, spare: Any, start: int, middle: int, end: int) -> No
         take_right = left >= middle or (
             right < end
             and goes_before(
-                offers[right, OFFER_KEY], offers[right, OFFER_PRIORITY], offers[left, OFFER_KEY], offers[left, OFFER_PRIORITY]
+                offers[right, OFFER_KEY],
+                offers[right, OFFER_PRIORITY],
+                offers[left, OFFER_KEY],
+                offers[left, OFFER_PRIORITY],
             )
         )
         source = right if take_right else left
@@ -75,7 +78,16 @@ def merge_runs(offers: Any, spare: Any, start: int, middle: int, end: int) -> No
 
 @law
 def accept(
-    offers: Any, count: int, curve: Any, sign: float, need: float, volume: float, reference: float, anchor: float, limit: float, priority: float
+    offers: Any,
+    count: int,
+    curve: Any,
+    sign: float,
+    need: float,
+    volume: float,
+    reference: float,
+    anchor: float,
+    limit: float,
+    priority: float,
 ) -> tuple[float, float, float]:
     """Accept sorted offers and background steps in merit order until the need is met or the limit price is reached.
 
@@ -100,7 +112,9 @@ def accept(
         step_key = 0.0
         if k < curve.shape[0]:
             step_key = sign * step_price(reference, anchor, curve[k, 1])
-        offered = i < count and (k >= curve.shape[0] or goes_before(offers[i, OFFER_KEY], offers[i, OFFER_PRIORITY], step_key, priority))
+        offered = i < count and (
+            k >= curve.shape[0] or goes_before(offers[i, OFFER_KEY], offers[i, OFFER_PRIORITY], step_key, priority)
+        )
         if not offered and k >= curve.shape[0]:
             break
         key = offers[i, OFFER_KEY] if offered else step_key
@@ -120,7 +134,9 @@ def accept(
 
 
 @law
-def background_alone_mw(curve: Any, sign: float, need: float, volume: float, reference: float, anchor: float, limit: float) -> float:
+def background_alone_mw(
+    curve: Any, sign: float, need: float, volume: float, reference: float, anchor: float, limit: float
+) -> float:
     """Return what the background would have supplied had nobody else offered, MW."""
     supplied = 0.0
     for k in range(curve.shape[0]):
