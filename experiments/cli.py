@@ -259,9 +259,10 @@ def tune(
         days=days, prices=tuple(prices or ()), timezone=timezone, portfolio=portfolio, pooling=pooling,
         overrides=tuple(settings or ()), seed=seed, backend=backend,
     )  # fmt: skip
+    job = search.prepare(strategy, designs=tuple(design or ()), budget=budget, request=request)
     ensure_compiled(backend, note)
     with progress_bar(f"Tuning {strategy}", budget) as advance:
-        tuned = search.tune(strategy, designs=tuple(design or ()), budget=budget, request=request, progress=advance)
+        tuned = search.search(job, advance)
     path = search.write_tuned(tuned, out)
     if as_json:
         print_json({**search.to_data(tuned), "file": str(path)})

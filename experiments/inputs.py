@@ -20,7 +20,7 @@ from ..agents.guard import TIME_LIMIT_S
 from ..agents.strategies import Strategy, load_strategy, make_strategy, strategy_names, values_of
 from ..agents.tuned import read_tuned, shipped_parameters
 from .compare import BASELINE
-from .runner import REFERENCE, Contest
+from .runner import REFERENCE, Contest, check_backend
 
 DESIGNS = ("exclusive", "parallel", "parallel_late", "parallel_adjusted", "norflex_eam")
 """The designs of the default comparison: all with the mFRR market of today."""
@@ -72,6 +72,7 @@ def prepare(request: Request) -> Setup:
     Raises:
         StackingError: for anything that is not there or not valid.
     """
+    check_backend(request.backend)
     designs = tuple(chosen_design(name, request.overrides, request.pooling) for name in request.designs or DESIGNS)
     strategies, origins = chosen_strategies(request)
     portfolios = load_portfolios(request.portfolio) if request.portfolio else default_portfolios()

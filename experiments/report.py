@@ -24,6 +24,9 @@ MAIN_HEADER = (
     "strategy", "flex revenue, EUR", "EUR/kW-year", "minus rebid, EUR", "p(Holm)", "CVaR 5 %", "top 1 %",
     "imbalance", "terminal", "delivered",
 )  # fmt: skip
+FEW = 15
+"""Below this number of scenarios the text warns that a bootstrap interval is too narrow."""
+
 SECTIONS = {
     "cash": "Cash by market and reason, EUR per episode (mean ± half of the 95 % interval)",
     "energy": "Energy, MWh per episode (mean ± half of the 95 % interval)",
@@ -151,7 +154,7 @@ def _main(
             rows.append(
                 [
                     f"  {strategy}", bracketed(get("flex_eur")), plus_minus(get("flex_eur_per_kw_year")),
-                    bracketed(get(DIFFERENCE)), "-" if holm is None else f"{holm.estimate:.3f}",
+                    bracketed(get(DIFFERENCE)), _p_value(holm),
                     _plain(get(TAIL)), share(get("top_share_frac")), plus_minus(get("cash_imbalance_eur")),
                     plus_minus(get("cash_terminal_eur")), share(get("delivered_frac")),
                 ]
@@ -202,6 +205,9 @@ def _notes(comparison: Comparison, width: int | None) -> str:
     lines.append(f"Strategies: {_origins(comparison)}.")
     lines.append("Intervals: percentile bootstrap over scenarios; scenarios of 7 days are blocks of 7 days."
                  if comparison.setup.described["days"] == 7 else "Intervals: percentile bootstrap over scenarios.")  # fmt: skip
+    count = len(comparison.setup.contest.library)
+    if count < FEW:
+        lines.append(f"Only {count} scenarios: intervals and p-values of so few are too narrow (--seeds 30 or more).")
     if known["test_split"]:
         lines.append(known["test_split"])
     return "\n".join(wrapped(line, indent="  ", width=width) for line in lines)
@@ -216,6 +222,10 @@ def _getter(
     found: Mapping[tuple[str, str, str], Interval], design: str, strategy: str
 ) -> Callable[[str], Interval | None]:
     return lambda metric: found.get((design, strategy, metric))
+
+
+def _p_value(figure: Interval | None) -> str:
+    return "-" if figure is None else "<0.001" if figure.estimate < 0.001 else f"{figure.estimate:.3f}"
 
 
 def _plain(figure: Interval | None) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stacking import flows as f
-from stacking.build import is_cached
+from stacking.build import BACKENDS, is_cached
 from stacking.compile import compile_design
 from stacking.config import Design, Portfolio
 from stacking.engine import Engine
@@ -134,19 +134,26 @@ def run(contest: Contest, progress: Progress | None = None) -> Run:
 
 def ensure_compiled(backend: str, say: Callable[[str], None]) -> float:
     """Compile or load the engine, announce a first compilation, and return the seconds that it took."""
-    from stacking.build import build
-
+    check_backend(backend)
     cold = backend != "python" and not is_cached(advance, backend)
     if cold:
         say("Compiling the engine for this machine: once, some 20 to 60 seconds ...")
     began = time.perf_counter()
-    # building is lazy: the first call compiles
-    build(advance, backend)
     _touch(backend)
     seconds = time.perf_counter() - began
     if cold:
         say(f"... compiled in {seconds:.1f} s and kept on disk.")
     return seconds
+
+
+def check_backend(backend: str) -> None:
+    """Check the name of a back end.
+
+    Raises:
+        StackingError: if it is unknown.
+    """
+    if backend not in BACKENDS:
+        raise StackingError("Unknown back end.", key="backend", value=backend, allowed=", ".join(BACKENDS))
 
 
 def _touch(backend: str) -> None:

@@ -28,7 +28,7 @@ from stacking.scenario import Library
 from ..agents.strategies import Parameter, parameters_of
 from ..agents.tuned import FOLDER
 from .inputs import DESIGNS, Request, chosen_design, one_strategy, scenarios
-from .runner import Contest, Progress, run
+from .runner import Contest, Progress, check_backend, run
 from .stats import Interval, mean_interval
 
 FloatArray = NDArray[np.float64]
@@ -76,7 +76,7 @@ class _Search:
     request: Request
     rng: np.random.Generator
     budget: int
-    progress: Progress
+    progress: Progress = lambda steps: None
     used: int = 0
     known: dict[tuple[str, int, tuple[float, ...]], Evaluation] = field(default_factory=dict)
     tried: set[tuple[float, ...]] = field(default_factory=set)
@@ -126,6 +126,17 @@ class _Search:
         return tuple(p.default for p in self.parameters)
 
 
+@dataclass(frozen=True)
+class Job:
+    """A search that was checked and is ready to start."""
+
+    search: _Search
+    strategy: str
+    train: Library
+    validation: Library
+    shortlist: int
+
+
 def tune(
     spec: str,
     *,
@@ -134,7 +145,14 @@ def tune(
     request: Request | None = None,
     progress: Progress | None = None,
 ) -> Tuned:
-    """Search the parameters of a strategy.
+    """Search the parameters of a strategy: `prepare`, then `search`."""
+    return search(prepare(spec, designs=designs, budget=budget, request=request), progress)
+
+
+def prepare(
+    spec: str, *, designs: Sequence[str] = (), budget: int = DEFAULT_BUDGET, request: Request | None = None
+) -> Job:
+    """Return a search that is ready to start.
 
     The figure that is made large is the mean flex revenue per episode over the designs and scenarios.
 
@@ -142,8 +160,7 @@ def tune(
         spec: name, or "FILE:Class".
         designs: names or files; those of the default comparison if none.
         budget: portfolio-steps that may be simulated, both splits together.
-        request: scenario source, days, overrides, seed, back end.
-        progress: called with the steps done since the last call.
+        request: scenario source, days, overrides, portfolios, seed, back end.
 
     Raises:
         StackingError: if the strategy declares nothing to tune, or the budget is too small.
@@ -157,13 +174,25 @@ def tune(
             "The strategy declares no tunable parameters.", key="STRATEGY", value=spec,
             remedy="Declare them with `tunable(...)` in a dataclass, as `stacking new-strategy FILE` writes it.",
         )  # fmt: skip
+    check_backend(request.backend)
     rng = np.random.default_rng(np.random.SeedSequence(request.seed))
     portfolios = load_portfolios(request.portfolio) if request.portfolio else default_portfolios()
-    search = _Search(spec, parameters, chosen, portfolios, request, rng, budget, progress or (lambda steps: None))
-    train, validation, shortlist = _plan(search)
-    ranked = _halving(search, train, shortlist)
-    finalists = _local(search, ranked, train, search.cost(validation, FINALISTS) + search.cost(train, 2))
-    return _choose(search, strategy.name, finalists, train, validation)
+    state = _Search(spec, parameters, chosen, portfolios, request, rng, budget)
+    return Job(state, strategy.name, *_plan(state))
+
+
+def search(job: Job, progress: Progress | None = None) -> Tuned:
+    """Run a search; each job can be run once.
+
+    Args:
+        job: what `prepare` returned.
+        progress: called with the steps done since the last call.
+    """
+    state, train, validation = job.search, job.train, job.validation
+    state.progress = progress or state.progress
+    ranked = _halving(state, train, job.shortlist)
+    finalists = _local(state, ranked, train, state.cost(validation, FINALISTS) + state.cost(train, 2))
+    return _choose(state, job.strategy, finalists, train, validation)
 
 
 # ---- search ----------------------------------------------------------------------------------------------------------
