@@ -52,7 +52,5 @@ def read_tuned(path: str | Path) -> tuple[str, dict[str, float]]:
         )
     for key, value in parameters.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise StackingError(
-                "A tuned parameter is no number.", place=str(path), key=key, value=value, allowed="a number"
-            )
+            raise StackingError("A tuned parameter is no number.", place=str(path), key=key, value=value, allowed="a number")
     return name, {key: float(value) for key, value in parameters.items()}

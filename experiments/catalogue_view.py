@@ -18,22 +18,25 @@ BASE = Rules()
 
 def designs_text(width: int | None = None) -> str:
     """Return the table of the shipped designs."""
-    rows = []
+    rows, assumed = [], []
     for name in design_names():
         design = load_design(name)
         local, balancing = design.products["lfm"], design.products["mfrr"]
+        changed = [f"{key}={_shown(value)}" for key, value in design.rules if value != getattr(BASE, key)]
         rows.append(
             [
                 name, design.title, _times(local), _times(balancing), f"{balancing.min_mw:g}/{balancing.granularity_mw:g}",
-                "yes" if design.shares else "no", str(len(design.assumed)),
+                "yes" if design.shares else "no", local.title, balancing.title, ", ".join(changed) or "as by default",
             ]
         )  # fmt: skip
-    header = ["design", "what happens", "local gate/clear/publish", "mFRR gate/clear/publish", "min/step MW", "shares", "assumed"]
-    note = (
-        "Times are minutes before the start of delivery. 'assumed' counts values without a published source; "
-        "`stacking designs NAME` shows all values with their sources."
-    )
-    return render(header, rows, width=width, left=2) + "\n\n" + wrapped(note, width=width)
+        assumed.append(wrapped(f"  {name}: {', '.join(design.assumed) or 'nothing'}", indent="    ", width=width))
+    header = [
+        "design", "what happens", "local gate/clear/publish", "mFRR gate/clear/publish", "mFRR min/step MW", "shares",
+        "local product", "balancing product", "rules",
+    ]  # fmt: skip
+    note = "Times are minutes before the start of delivery. `stacking designs NAME` shows every value with its source."
+    parts = [render(header, rows, width=width, left=9), "Assumed rules (no published source)\n" + "\n".join(assumed)]
+    return "\n\n".join([*parts, wrapped(note, width=width)])
 
 
 def design_text(design: Design, width: int | None = None) -> str:

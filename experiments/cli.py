@@ -40,9 +40,7 @@ PortfolioFile = Annotated[str | None, typer.Option("--portfolio", help="TOML fil
 Consent = Annotated[str, typer.Option(help="always, never, a random share 0..1, or own: the strategy's choice.")]
 Pooling = Annotated[bool | None, typer.Option("--pooling/--no-pooling", help="Pool bids that are forwarded.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="Override a value: rules.KEY=VALUE; may be repeated.")]
-Parameters = Annotated[
-    list[str] | None, typer.Option("--parameters", help="File written by `stacking tune`; may be repeated.")
-]
+Parameters = Annotated[list[str] | None, typer.Option("--parameters", help="File written by `stacking tune`; may be repeated.")]
 Tuned = Annotated[bool, typer.Option("--tuned/--defaults", help="Use the parameters that are shipped as tuned.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of scenarios, search and bootstrap.")]
 Backend = Annotated[str, typer.Option(help="serial, parallel or python.")]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stacking.catalogue import DESIGNS_FOLDER, default_portfolios, design_from, design_names, load_portfolios
-from stacking.config import Design, Portfolio, read_toml
+from stacking.config import Design, read_toml
 from stacking.errors import StackingError
 from stacking.scenario import Library, generate, replay, scenario_keys
 from stacking.scenario.keys import whole_number

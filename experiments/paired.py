@@ -104,9 +104,7 @@ def _paired_table(frame: pd.DataFrame, baseline: str, *, value: str, group: str,
     place = "paired_differences"
     for column in (value, group, scenario):
         if column not in frame.columns:
-            raise StackingError(
-                "A column is missing.", place=place, key=column, allowed=", ".join(map(str, frame.columns))
-            )
+            raise StackingError("A column is missing.", place=place, key=column, allowed=", ".join(map(str, frame.columns)))
     groups = list(dict.fromkeys(frame[group]))
     if baseline not in groups:
         raise StackingError(
@@ -119,9 +117,7 @@ def _paired_table(frame: pd.DataFrame, baseline: str, *, value: str, group: str,
     repeated = frame.duplicated([group, scenario])
     if repeated.any():
         row = frame.loc[repeated, [group, scenario]].iloc[0]
-        raise StackingError(
-            "A scenario occurs twice in a group.", place=place, key=str(row[group]), value=str(row[scenario])
-        )
+        raise StackingError("A scenario occurs twice in a group.", place=place, key=str(row[group]), value=str(row[scenario]))
     table = frame.pivot(index=scenario, columns=group, values=value).loc[:, groups]
     for name in groups:
         present = set(frame.loc[frame[group] == name, scenario])

@@ -95,9 +95,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
     ]
     return {
         "designs": [design.name for design in setup.contest.designs],
-        "strategies": [
-            {key: origin[key] for key in ("name", "from", "parameters")} for origin in setup.described["strategies"]
-        ],
+        "strategies": [{key: origin[key] for key in ("name", "from", "parameters")} for origin in setup.described["strategies"]],
         "portfolios": [p.name for p in setup.contest.portfolios],
         "scenarios": len(setup.contest.library),
         "split": setup.split,
@@ -218,9 +216,7 @@ def _origins(comparison: Comparison) -> str:
     return "; ".join(f"{origin['name']} ({origin['from']})" for origin in named)
 
 
-def _getter(
-    found: Mapping[tuple[str, str, str], Interval], design: str, strategy: str
-) -> Callable[[str], Interval | None]:
+def _getter(found: Mapping[tuple[str, str, str], Interval], design: str, strategy: str) -> Callable[[str], Interval | None]:
     return lambda metric: found.get((design, strategy, metric))
 
 

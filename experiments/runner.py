@@ -175,8 +175,7 @@ class _Group:
         chunks = -(-scenarios // most)
         self.contest, self.worlds = contest, -(-scenarios // chunks)
         self.engines = [
-            Engine(design, contest.portfolios, contest.library, worlds=self.worlds, backend=contest.backend)
-            for design in designs
+            Engine(design, contest.portfolios, contest.library, worlds=self.worlds, backend=contest.backend) for design in designs
         ]
 
     def play(self, label: str, strategy: Strategy, progress: Progress) -> _Batch:

@@ -39,9 +39,7 @@ class Interval:
         return self.low > 0.0 or self.high < 0.0
 
 
-def mean_interval(
-    values: ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES, level_frac: float = LEVEL_FRAC
-) -> Interval:
+def mean_interval(values: ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES, level_frac: float = LEVEL_FRAC) -> Interval:
     """Return the mean with its bootstrap interval over scenarios.
 
     Args:
@@ -108,9 +106,7 @@ def ratio_interval(
             "Numerator and denominator differ in length.", place="ratio_interval", value=f"{top.size} and {bottom.size}"
         )
     if not signed and (bottom < 0.0).any():
-        raise StackingError(
-            "A denominator is negative.", place="ratio_interval", value=float(bottom.min()), allowed=">= 0"
-        )
+        raise StackingError("A denominator is negative.", place="ratio_interval", value=float(bottom.min()), allowed=">= 0")
     if bottom.sum() <= 0.0:
         return Interval(np.nan, np.nan, np.nan, level_frac, top.size)
     sums = np.concatenate([np.stack([c @ top, c @ bottom]) for c in resample_counts(top.size, seed, resamples)], axis=1)
@@ -209,9 +205,7 @@ def checked_sample(values: ArrayLike) -> FloatArray:
     except (TypeError, ValueError) as error:
         raise StackingError("A figure is no number.", place="statistics", value=str(error)) from error
     if sample.ndim != 1:
-        raise StackingError(
-            "Statistics need one figure per scenario.", place="statistics", value=f"shape {sample.shape}"
-        )
+        raise StackingError("Statistics need one figure per scenario.", place="statistics", value=f"shape {sample.shape}")
     if sample.size < 2:
         raise StackingError(
             "An interval needs at least two scenarios.",
@@ -265,9 +259,7 @@ def _kept_counts(n: int, seed: int, resamples: int) -> FloatArray:
 def _interval(estimate: float, resampled: FloatArray, level_frac: float, count: int) -> Interval:
     """Return the percentile interval of a resampled figure."""
     if not 0.0 < level_frac < 1.0:
-        raise StackingError(
-            "No such level.", place="statistics", key="level_frac", value=level_frac, allowed="between 0 and 1"
-        )
+        raise StackingError("No such level.", place="statistics", key="level_frac", value=level_frac, allowed="between 0 and 1")
     low, high = np.quantile(resampled, [0.5 - level_frac / 2.0, 0.5 + level_frac / 2.0])
     return Interval(estimate, float(low), float(high), level_frac, count)
 

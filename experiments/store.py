@@ -64,8 +64,7 @@ def write_results(folder: str | Path, frames: Mapping[str, pd.DataFrame], manife
     record = _manifest(manifest)
     tables = {name: _parquet(name, frame) for name, frame in frames.items()}
     record["files"] = {
-        name: {"file": f"{name}.parquet", "sha256": _sha256(data), "rows": len(frames[name])}
-        for name, data in tables.items()
+        name: {"file": f"{name}.parquet", "sha256": _sha256(data), "rows": len(frames[name])} for name, data in tables.items()
     }
     text = json.dumps(record, indent=2, sort_keys=True, allow_nan=False) + "\n"
     try:
@@ -181,9 +180,7 @@ def _parquet(name: str, frame: pd.DataFrame) -> bytes:
             "A table's name cannot be a file name.", key="frames", value=name, allowed="small letters, digits and _"
         )
     if not frame.index.equals(pd.RangeIndex(len(frame))):
-        raise StackingError(
-            "A table has an index that would be lost.", key=name, remedy="Make it a column: frame.reset_index()."
-        )
+        raise StackingError("A table has an index that would be lost.", key=name, remedy="Make it a column: frame.reset_index().")
     sink = BytesIO()
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
@@ -233,9 +230,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise _broken(path, "The manifest is no readable JSON.") from error
     files = manifest.get("files") if isinstance(manifest, dict) else None
-    if not isinstance(files, dict) or not all(
-        _NAME.fullmatch(name) and isinstance(entry, dict) for name, entry in files.items()
-    ):
+    if not isinstance(files, dict) or not all(_NAME.fullmatch(name) and isinstance(entry, dict) for name, entry in files.items()):
         raise _broken(path, "The manifest does not list its tables.")
     if manifest.get("store_version") != STORE_VERSION:
         raise StackingError(

@@ -111,9 +111,7 @@ def render(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int |
     return "\n\n".join(_block(header, rows, sizes, block, left) for block in blocks)
 
 
-def _block(
-    header: Sequence[str], rows: Sequence[Sequence[str]], sizes: Sequence[int], columns: Sequence[int], left: int
-) -> str:
+def _block(header: Sequence[str], rows: Sequence[Sequence[str]], sizes: Sequence[int], columns: Sequence[int], left: int) -> str:
     def line(cells: Sequence[str]) -> str:
         padded = (cells[k].ljust(sizes[k]) if k < left else cells[k].rjust(sizes[k]) for k in columns)
         return "  ".join(padded).rstrip()

@@ -149,9 +149,7 @@ def tune(
     return search(prepare(spec, designs=designs, budget=budget, request=request), progress)
 
 
-def prepare(
-    spec: str, *, designs: Sequence[str] = (), budget: int = DEFAULT_BUDGET, request: Request | None = None
-) -> Job:
+def prepare(spec: str, *, designs: Sequence[str] = (), budget: int = DEFAULT_BUDGET, request: Request | None = None) -> Job:
     """Return a search that is ready to start.
 
     The figure that is made large is the mean flex revenue per episode over the designs and scenarios.
@@ -212,7 +210,7 @@ def _plan(search: _Search) -> tuple[Library, Library, int]:
             f"portfolio(s) and {search.request.days} day(s)",
             remedy="Give more steps, fewer designs or shorter episodes.",
         )  # fmt: skip
-    least = max(2, min(12, units // 60))
+    least = max(2, min(6, units // 120))
     validated = max(2, min(96, units // (5 * (FINALISTS + 1))))
     train = _split(search, "train", least * 2 ** (RUNGS - 1))
     validation = _split(search, "validation", validated)
@@ -245,7 +243,7 @@ def _local(search: _Search, ranked: list[Evaluation], train: Library, reserve: i
     """Return the best candidates after a local search with a diagonal normal distribution, best first."""
     known = {e.values: e for e in ranked}
     n = len(search.parameters)
-    size = 4 + 2 * n
+    size = 4 + n
     centre, width = search.point_of(ranked[0].values), np.full(n, FIRST_WIDTH)
     while search.affords(train, size, reserve) and width.max() > LEAST_WIDTH:
         points = np.clip(centre + width * search.rng.standard_normal((size, n)), 0.0, 1.0)

@@ -15,6 +15,7 @@ from . import layout as v
 from . import state as s
 from .assets.battery import drain_mwh
 from .build import law, prange
+from .columns import market_column
 from .coordination import clear_market, publish, take_offer, trade_intraday
 from .delivery import count_double, deliver, settle, settle_terminal, settled_imbalance_price
 from .forwarding import forward_unsold
@@ -67,7 +68,7 @@ def advance(
         if todo[b] == s.IDLE or ended[b]:
             continue
         if todo[b] == s.RESTART:
-            begin(params, start[k], state[b], book[b], sums[b], plan[b], world[b], recent[b])
+            begin(params, series[k], start[k], state[b], book[b], sums[b], plan[b], world[b], recent[b])
             tick = -1
         else:
             day = calendar[k, tick]
@@ -87,14 +88,23 @@ def advance(
 
 
 @law
-def begin(params: Any, start: Any, state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any) -> None:
-    """Clear the rings of a world and set the start contents of its scenario."""
+def begin(params: Any, series: Any, start: Any, state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any) -> None:
+    """Clear the rings of a world and set the start contents of its scenario.
+
+    What was cleared before the episode began has the published price; before the first delivery the day-ahead price
+    stands for the balancing prices that an FSP remembers.
+    """
     book[:] = 0.0
     sums[:] = 0.0
     plan[:] = 0.0
     world[:] = 0.0
     recent[:] = 0.0
     state[:] = 0.0
+    for tau in range(min(s.BOOK_SLOTS - s.BOOK_PAST, series.shape[0])):
+        for d in range(2):
+            world[tau, s.CLEARED_UP + d] = series[tau, market_column(c.MFRR, d) + c.ANCHOR]
+    for k in range(3 * s.RECENT_MTU):
+        recent[k] = series[0, c.DA_PRICE]
     for r in range(params.shape[0]):
         window = params[r, s.MAX_MWH] - params[r, s.MIN_MWH]
         state[r, s.CONTENT] = params[r, s.MIN_MWH] + start[r] * window

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stacking import columns as c
 from stacking import flows as f
+from stacking import layout as v
 from stacking.catalogue import DESIGNS_FOLDER, design_from
 from stacking.codes import CODES
 from stacking.columns import market_column
@@ -258,3 +259,58 @@ def busy(lib: Library, seed: int = 0) -> Library:
     inside = np.arange(ticks) < lib.length[:, None]
     series[~inside] = 0.0
     return replace(lib, series=series, hourly=hourly)
+
+
+def joined(*parts: Library) -> Library:
+    """Return the scenarios of several libraries of one width as one, padded to the longest."""
+
+    def padded(name: str, part: Library) -> NDArray[Any]:
+        array = getattr(part, name)
+        longest = max(getattr(p, name).shape[1] for p in parts)
+        out = np.zeros((array.shape[0], longest, *array.shape[2:]), array.dtype)
+        out[:, : array.shape[1]] = array
+        if name == "calendar":
+            out[:, array.shape[1] :, c.DA_FIRST] = -1
+        return out
+
+    return replace(
+        parts[0],
+        **{name: np.concatenate([padded(name, part) for part in parts]) for name in ("series", "hourly", "calendar")},
+        **{
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("scalars", "length", "start_frac", "priority", "start_utc")
+        },
+        keys=tuple(key for part in parts for key in part.keys),
+    )
+
+
+FLEET = (
+    portfolio("even", 5.0, 10.0, efficiency=0.93, start=None, wear=10.0, low=0.05, high=0.95, connection=5.0),
+    portfolio("fast", 10.0, 5.0, efficiency=0.8, start=0.9, tariff=20.0),
+    portfolio("tiny", 0.05, 0.1, efficiency=0.9, start=None),
+    portfolio("slow", 3.0, 30.0, start=0.1, low=0.1, high=0.8, connection=1.5),
+    portfolio("full", 6.0, 12.0, efficiency=0.95, start=1.0, wear=5.0),
+)
+"""Five unlike batteries."""
+
+
+def lively(bounds: NDArray[np.float64], shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float64]:
+    """Return random legal actions that trade a lot: prices near the market, every share, consent half of the time."""
+    low, high = bounds
+    action = random.uniform(low, high, (*shape, low.size))
+    for column in (v.LFM_PRICE_UP, v.LFM_PRICE_DN, v.MFRR_PRICE_UP, v.MFRR_PRICE_DN):
+        action[..., column] = random.normal(60.0, 40.0, shape)
+    action[..., v.DA_MIN_SPREAD] *= 0.2
+    action[..., v.ID_POWER_FRAC] *= random.random(shape) < 0.3
+    return action
+
+
+STATE = ("clock", "scenario", "state", "book", "sums", "plan", "world", "recent")
+RESULTS = ("flows", "market", "reward", "observation", "mask", "ended")
+
+
+def same_bytes(a: Engine, b: Engine, names: tuple[str, ...] = STATE + RESULTS) -> None:
+    """Assert that two engines hold the same bytes."""
+    for name in names:
+        left, right = getattr(a, name), getattr(b, name)
+        assert left.tobytes() == right.tobytes(), (name, a.clock.tolist(), np.argwhere(left != right)[:3].tolist())

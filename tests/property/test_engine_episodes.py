@@ -12,7 +12,7 @@ from stacking.engine import Engine
 from stacking.invariants import check_step, counts, sees_everything
 from stacking.scenario import generate, scenario_keys
 
-from ..toy import DESIGNS, busy, design, portfolio
+from ..toy import DESIGNS, FLEET, busy, design
 
 SIZES = (1, 2, 3, 4, 5)
 VARIANTS: tuple[tuple[str, dict], ...] = (
@@ -26,13 +26,6 @@ VARIANTS: tuple[tuple[str, dict], ...] = (
 WORLDS = 20  # per variant and size: 11 x 5 x 20 = 1,100 episodes
 TOTAL: Counter[str] = Counter()
 
-FLEET = (
-    portfolio("even", 5.0, 10.0, efficiency=0.93, start=None, wear=10.0, low=0.05, high=0.95, connection=5.0),
-    portfolio("fast", 10.0, 5.0, efficiency=0.8, start=0.9, tariff=20.0),
-    portfolio("tiny", 0.05, 0.1, efficiency=0.9, start=None),
-    portfolio("slow", 3.0, 30.0, start=0.1, low=0.1, high=0.8, connection=1.5),
-    portfolio("full", 6.0, 12.0, efficiency=0.95, start=1.0, wear=5.0),
-)
 SHARES = [v.LFM_SHARE_UP, v.LFM_SHARE_DN, v.MFRR_SHARE_UP, v.MFRR_SHARE_DN]
 PRICES = [v.LFM_PRICE_UP, v.LFM_PRICE_DN, v.MFRR_PRICE_UP, v.MFRR_PRICE_DN]
 STYLES = ("random", "corners", "greedy", "price extremes", "intraday flips", "quiet", "two-faced")

@@ -1,0 +1,150 @@
+"""Tuning: finds what is there, keeps to its budget, repeats itself, and stores what it found with its provenance."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stacking.agents import tuned as tuned_files
+from stacking.agents.strategies import Parameter, make_strategy, parameters_of
+from stacking.errors import StackingError
+from stacking.experiments import inputs, tune
+
+BUDGET = 24_000
+ASLEEP = '''
+from dataclasses import dataclass
+
+from stacking.agents.strategies import DayAheadArbitrage, tunable
+
+
+@dataclass(frozen=True)
+class Asleep(DayAheadArbitrage):
+    """Day-ahead arbitrage whose default is to trade next to nothing."""
+
+    name = "asleep"
+    da_volume_frac: float = tunable(0.01, 0.0, 1.0, "-", "share of the rated power planned day-ahead")
+'''
+
+
+def _tune(spec: str = "da_arbitrage", *, seed: int = 0, budget: int = BUDGET, days: int = 1) -> tune.Tuned:
+    return tune.tune(spec, designs=["parallel"], budget=budget, request=inputs.Request(days=days, seed=seed))
+
+
+@pytest.fixture(scope="module")
+def outcome() -> tune.Tuned:
+    return _tune()
+
+
+def test_same_seed_same_result(outcome: tune.Tuned, tmp_path: Path) -> None:
+    again = _tune()
+    assert again.parameters == outcome.parameters
+    assert again.provenance == outcome.provenance
+    first, second = (tune.write_tuned(t, tmp_path / f"{k}.toml").read_text() for k, t in enumerate((outcome, again)))
+    assert [line for line in first.splitlines() if "created_utc" not in line] == [
+        line for line in second.splitlines() if "created_utc" not in line
+    ]
+    assert _tune(seed=1).provenance["train_eur"] != outcome.provenance["train_eur"]
+
+
+def test_the_budget_is_kept_and_used(outcome: tune.Tuned) -> None:
+    known = outcome.provenance
+    assert 0.5 * BUDGET < known["used_steps"] <= BUDGET
+    assert known["candidates"] >= 8
+
+
+def test_the_splits_are_train_and_validation(outcome: tune.Tuned) -> None:
+    assert outcome.provenance["train_scenarios"][0].startswith("train/generated/0/")
+    assert outcome.provenance["validation_scenarios"][0].startswith("validation/generated/0/")
+    assert "test" not in str(outcome.provenance)
+
+
+def test_the_default_meets_the_finalists(outcome: tune.Tuned) -> None:
+    assert outcome.validation_eur >= outcome.validation_default_eur
+    assert outcome.gain.estimate == pytest.approx(outcome.validation_eur - outcome.validation_default_eur)
+    make_strategy("da_arbitrage", **outcome.parameters)  # inside the ranges, or this raises
+
+
+def test_it_finds_a_gain_that_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "asleep.py"
+    file.write_text(ASLEEP)
+    found = _tune(f"{file}:Asleep", budget=24_000, days=2)
+    assert found.strategy == "asleep"
+    assert found.defaults["da_volume_frac"] == 0.01
+    assert found.parameters["da_volume_frac"] > 0.3
+    assert found.validation_eur > found.validation_default_eur + 10.0
+    assert found.gain.low > 0.0
+
+
+def test_the_file_holds_parameters_and_provenance(outcome: tune.Tuned, tmp_path: Path) -> None:
+    path = tune.write_tuned(outcome, tmp_path / "new" / "da.toml")
+    assert tuned_files.read_tuned(path) == ("da_arbitrage", outcome.parameters)
+    data = tomllib.loads(path.read_text())
+    assert data["provenance"]["budget_steps"] == BUDGET
+    assert data["provenance"]["designs"] == ["parallel"]
+    assert data["provenance"]["validation_gain_eur"][0] == round(outcome.gain.estimate, 2)
+
+
+def test_stored_parameters_are_used_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tuned_files, "FOLDER", tmp_path)
+    values = {p.name: p.low for p in parameters_of(make_strategy("rebid"))}
+    lines = [f"{key} = {value}" for key, value in values.items()]
+    (tmp_path / "rebid.toml").write_text('strategy = "rebid"\n[parameters]\n' + "\n".join(lines))
+    strategy, origin = inputs.one_strategy("rebid")
+    assert (strategy, origin) == (make_strategy("rebid", **values), "tuned")
+    assert inputs.one_strategy("rebid", tuned=False) == (make_strategy("rebid"), "defaults")
+    assert inputs.one_strategy("overbook")[1] == "defaults"
+    given = {"rebid": {"da_volume_frac": 0.5}}
+    assert inputs.one_strategy("rebid", given) == (make_strategy("rebid", da_volume_frac=0.5), "parameter file")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "names its strategy"),
+        ('strategy = "rebid"', "table of parameters"),
+        ('strategy = "rebid"\n[parameters]\nda_volume_frac = "much"', "no number"),
+        ('strategy = "rebid"\n[parameters]\nda_volume_frac = true', "no number"),
+        ("strategy = ", "not valid TOML"),
+    ],
+)
+def test_a_broken_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text(text)
+    with pytest.raises(StackingError, match=message) as caught:
+        tuned_files.read_tuned(path)
+    assert caught.value.place == str(path)
+
+
+def test_values_outside_their_range_are_refused_when_used(tmp_path: Path) -> None:
+    path = tmp_path / "wild.toml"
+    path.write_text('strategy = "rebid"\n[parameters]\nda_volume_frac = 7.0')
+    with pytest.raises(StackingError, match="inside its range"):
+        inputs.chosen_strategies(inputs.Request(parameters=(str(path),)))
+
+
+def test_what_cannot_be_tuned_is_refused() -> None:
+    with pytest.raises(StackingError, match="no tunable parameters"):
+        _tune("do_nothing")
+    with pytest.raises(StackingError, match="budget") as caught:
+        _tune(budget=100)
+    assert caught.value.key == "--budget"
+    assert "8,880 steps" in caught.value.allowed
+    _tune(budget=8_880)  # what it says is enough is enough
+
+
+def test_the_unit_cube_goes_both_ways() -> None:
+    for p in (Parameter("a", -2.0, 8.0, 0.0, "-"), Parameter("b", 0.5, 50.0, 5.0, "-", log=True)):
+        assert tune._from_unit(p, 0.0) == p.low
+        assert tune._from_unit(p, 1.0) == p.high
+        for x in (0.1, 0.37, 0.9):
+            assert tune._to_unit(p, tune._from_unit(p, x)) == pytest.approx(x, abs=1e-3)
+    assert tune._from_unit(Parameter("b", 0.5, 50.0, 5.0, "-", log=True), 0.5) == 5.0
+
+
+def test_random_candidates_fill_every_range_evenly() -> None:
+    points = tune._spread(np.random.default_rng(0), 20, 3)
+    for column in points.T:
+        assert sorted(np.floor(column * 20).astype(int)) == list(range(20))
