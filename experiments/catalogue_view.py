@@ -45,10 +45,10 @@ def design_text(design: Design, width: int | None = None) -> str:
     gates = [[g.kind, g.book, _gate_time(design, g), *_sees(g)] for g in design.gates]
     header = ["gate", "book", "when", "sees sold", "sees pending", "refuses if offered in"]
     parts.append("Gates, in the order of a tick\n" + render(header, gates, width=width, left=6))
-    rules = [
-        [key, _shown(value), "assumed" if key in design.assumed else "", "" if value == getattr(BASE, key) else "differs from default"]
-        for key, value in design.rules
-    ]  # fmt: skip
+    rules = []
+    for key, value in design.rules:
+        origin = "assumed" if key in design.assumed else ""
+        rules.append([key, _shown(value), origin, "" if value == getattr(BASE, key) else "differs from default"])
     parts.append("Rules\n" + render(["rule", "value", "origin", ""], rows=rules, width=width, left=4))
     for market, product in design.products.items():
         parts.append(_product_text(market, product, width))

@@ -250,6 +250,7 @@ def tune(
 ) -> None:  # fmt: skip
     """Search a strategy's parameters on train scenarios, choose on validation, store them with their provenance."""
     from . import tune as search
+    from . import tuned_file
     from .inputs import Request
     from .runner import ensure_compiled
 
@@ -261,11 +262,11 @@ def tune(
     ensure_compiled(backend, note)
     with progress_bar(f"Tuning {strategy}", budget) as advance:
         tuned = search.search(job, advance)
-    path = search.write_tuned(tuned, out)
+    path = tuned_file.write_tuned(tuned, out)
     if as_json:
-        print_json({**search.to_data(tuned), "file": str(path)})
+        print_json({**tuned_file.to_data(tuned), "file": str(path)})
     else:
-        typer.echo(f"{search.to_text(tuned)}\n\nWritten: {path}")
+        typer.echo(f"{tuned_file.to_text(tuned)}\n\nWritten: {path}")
 
 
 @bench.command("engine")

@@ -17,7 +17,7 @@ from stacking.flows import CASH_LABELS
 from stacking.units import HOURS_PER_YEAR
 
 from .paired import paired_differences
-from .runner import CASH_COLUMNS, ENERGY_COLUMNS, REFUSED_COLUMNS
+from .rows import CASH_COLUMNS, ENERGY_COLUMNS, REFUSED_COLUMNS
 from .stats import RESAMPLES, FloatArray, Interval, cvar_interval, mean_interval, ratio_interval
 
 BASELINE = "rebid"
@@ -102,14 +102,14 @@ def comparison_table(episodes: pd.DataFrame, *, seed: int = 0, resamples: int = 
         for strategy, part in frame.groupby("strategy", sort=False):
             # the order of rows must not decide which scenarios a resample holds
             part = part.sort_values("scenario")
-            rows = {str(name): part[name].to_numpy() for name in part.columns}
+            rows = {name: part[name].to_numpy() for name in part.columns.astype(str)}
             for metric in METRICS:
                 interval = _figure(metric, rows, seed, resamples)
                 found.append(_line(design, strategy, metric.section, metric.name, metric.unit, interval))
             tail = cvar_interval(rows["flex_eur"], seed=seed, resamples=resamples)
             found.append(_line(design, strategy, "result", TAIL, EUR, tail))
-            if strategy in differences:
-                interval, holm = differences[strategy]
+            if str(strategy) in differences:
+                interval, holm = differences[str(strategy)]
                 found.append(_line(design, strategy, "result", DIFFERENCE, EUR, interval))
                 exact = Interval(holm, holm, holm, interval.level_frac, interval.count)
                 found.append(_line(design, strategy, "result", HOLM, SHARE, exact))
@@ -128,7 +128,8 @@ def _worlds(episodes: pd.DataFrame) -> pd.DataFrame:
                 key=column,
                 remedy="Give the episodes as `stacking compare --out` writes them.",
             )
-    worlds = episodes.groupby(["design", "strategy", "scenario"], sort=False, as_index=False)[numbers].sum()
+    grouped = episodes.groupby(["design", "strategy", "scenario"], sort=False)
+    worlds = pd.DataFrame(grouped[numbers].sum()).reset_index()
     worlds["delivered_mwh"] = worlds[list(_ORDERED)].sum(axis=1) - worlds["undelivered_lfm_mwh"] - worlds["undelivered_mfrr_mwh"]
     return worlds
 
@@ -143,7 +144,8 @@ def _figure(metric: Metric, rows: Mapping[str, FloatArray], seed: int, resamples
 
 def _differences(frame: pd.DataFrame, seed: int, resamples: int) -> dict[str, tuple[Interval, float]]:
     """Return the paired difference to the baseline and its corrected p-value, by strategy."""
-    if BASELINE not in set(frame["strategy"]) or frame["strategy"].nunique() < 2:
+    names = set(frame["strategy"])
+    if BASELINE not in names or len(names) < 2:
         return {}
     table = paired_differences(frame, BASELINE, value="flex_eur", seed=seed, resamples=resamples)
     return {
@@ -176,7 +178,6 @@ def names_in_order(table: pd.DataFrame, column: str) -> list[str]:
 
 def unused(table: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
     """Return those figures that are zero or empty for every design and strategy."""
-    values = table.groupby("metric")[["estimate", "low", "high"]].apply(
-        lambda part: bool(np.nan_to_num(part.to_numpy(dtype=float)).any())
-    )
-    return [name for name in metrics if not values.get(name, False)]
+    nonzero = np.abs(np.nan_to_num(table[["estimate", "low", "high"]].to_numpy(dtype=float))).max(axis=1) > 0.0
+    used = set(table.loc[nonzero, "metric"])
+    return [name for name in metrics if name not in used]

@@ -88,7 +88,7 @@ def _tiny_world() -> str:
     population = Population({"stacked": make_strategy("stacked")}, ["stacked"], layout=engine.compiled.layout)
     population.start([0])
     for _ in range(TICKS):
-        engine.step(population.act(engine.observation, engine.mask))
+        engine.step(np.asarray(population.act(engine.observation, engine.mask), dtype=np.float64))
         if not (np.isfinite(engine.observation).all() and np.isfinite(engine.flows).all()):
             raise StackingError("The engine returns numbers that are not finite.", remedy="Please report this.")
     return f"{TICKS} ticks stepped on the plain-Python kernel"

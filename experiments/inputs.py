@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from stacking.scenario.keys import whole_number
 
 from ..agents.consent import with_consent
 from ..agents.guard import TIME_LIMIT_S
+from ..agents.parameters import read_tuned, shipped_parameters
 from ..agents.strategies import Strategy, load_strategy, make_strategy, strategy_names, values_of
-from ..agents.tuned import read_tuned, shipped_parameters
 from .compare import BASELINE
 from .runner import REFERENCE, Contest, check_backend
 
@@ -200,15 +200,23 @@ def _parameter_files(paths: Sequence[str]) -> dict[str, dict[str, float]]:
 
 
 def one_strategy(
-    spec: str, given: dict[str, dict[str, float]] | None = None, *, tuned: bool = True, **parameters: float
+    spec: str,
+    given: Mapping[str, Mapping[str, float]] | None = None,
+    *,
+    tuned: bool = True,
+    values: Mapping[str, float] | None = None,
 ) -> tuple[Strategy, str]:
     """Return a strategy by name or "FILE:Class", and where it came from.
 
-    Its parameters are, in this order: those given, those of a parameter file, those shipped as tuned, the defaults.
+    Args:
+        spec: name or "FILE:Class".
+        given: strategy -> parameters, from parameter files.
+        tuned: whether the parameters that are shipped as tuned replace the defaults.
+        values: parameters that go before all others.
     """
     if ":" not in spec and spec in strategy_names():
-        if parameters:
-            return make_strategy(spec, **parameters), "given parameters"
+        if values:
+            return make_strategy(spec, **values), "given parameters"
         if given and spec in given:
             return make_strategy(spec, **given[spec]), "parameter file"
         shipped = shipped_parameters(spec) if tuned else {}
@@ -218,8 +226,8 @@ def one_strategy(
             "Unknown strategy.", key="strategy", value=spec, allowed=", ".join(strategy_names()),
             remedy="Use one of these names, or FILE.py:Class for your own.",
         )  # fmt: skip
-    strategy = load_strategy(spec, **parameters)
-    if given and strategy.name in given and not parameters:
+    strategy = load_strategy(spec, **(values or {}))
+    if given and strategy.name in given and not values:
         strategy = load_strategy(spec, **given[strategy.name])
     file = spec.rpartition(":")[0]
     return strategy, f"{Path(file).name} sha256:{file_hash(file)}"

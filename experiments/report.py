@@ -153,8 +153,8 @@ def _main(
                 [
                     f"  {strategy}", bracketed(get("flex_eur")), plus_minus(get("flex_eur_per_kw_year")),
                     bracketed(get(DIFFERENCE)), _p_value(holm),
-                    _plain(get(TAIL)), share(get("top_share_frac")), plus_minus(get("cash_imbalance_eur")),
-                    plus_minus(get("cash_terminal_eur")), share(get("delivered_frac")),
+                    _plain(get(TAIL)), share(get("top_share_frac")), _plain(get("cash_imbalance_eur")),
+                    _plain(get("cash_terminal_eur")), share(get("delivered_frac")),
                 ]
             )  # fmt: skip
     title = "Flex revenue = net cash - net cash of do_nothing on the same scenario, per episode [95 % interval]"

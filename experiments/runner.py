@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,11 +22,11 @@ from stacking.engine import Engine
 from stacking.errors import StackingError
 from stacking.kernel import advance
 from stacking.scenario import Library
-from stacking.units import MTU_H, MTU_MIN
 
 from ..agents.guard import TIME_LIMIT_S
 from ..agents.population import Population
 from ..agents.strategies import Strategy, make_strategy
+from .rows import FLOW_COLUMNS, Batch, day_rows, episode_rows, local_days
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -36,22 +35,11 @@ REFERENCE = "do_nothing"
 """The strategy whose result is subtracted; always run in addition."""
 
 MAX_WORLDS = 256
+MOST_CELLS = 400_000_000  # cash per design, scenario, portfolio and MTU that is kept at once, 8 bytes each
 MAX_ROWS = 4096  # rows (world x portfolio) of one batch, so that its state stays near the cache
-TOP_FRAC = 0.01
 REPORT_TICKS = 48  # ticks between two reports of progress
 
-CASH_COLUMNS: tuple[str, ...] = tuple(f"cash_{label.name}_eur" for label in f.CASH_LABELS)
-ENERGY_COLUMNS: tuple[str, ...] = tuple(name for _, name in f.ENERGY_LABELS)
-REFUSED_COLUMNS: tuple[str, ...] = tuple(name for _, name in f.REFUSED_LABELS)
-_FLOW_COLUMNS = [
-    *(label.column for label in f.CASH_LABELS),
-    *(column for column, _ in f.ENERGY_LABELS),
-    *(column for column, _ in f.REFUSED_LABELS),
-]
-_FLOW_NAMES = (*CASH_COLUMNS, *ENERGY_COLUMNS, *REFUSED_COLUMNS)
-
 Progress = Callable[[int], None]
-Calendar = tuple[NDArray[np.str_], IntArray]
 
 
 @dataclass(frozen=True)
@@ -97,15 +85,6 @@ class Run:
     days: pd.DataFrame
 
 
-@dataclass
-class _Batch:
-    """Sums of one strategy in the designs of a group."""
-
-    flows: FloatArray  # (D, S, F, labels)
-    cash: FloatArray  # (D, S, F, T) EUR per MTU without terminal value
-    done: int = field(default=0)
-
-
 def run(contest: Contest, progress: Progress | None = None) -> Run:
     """Run a contest.
 
@@ -121,13 +100,13 @@ def run(contest: Contest, progress: Progress | None = None) -> Run:
     episodes, days = [], []
     for designs in _groups(contest.designs):
         group = _Group(contest, designs)
-        reference: _Batch | None = None
+        reference: Batch | None = None
         for label, strategy in strategies.items():
             batch = group.play(label, strategy, progress or (lambda steps: None))
             reference = reference or batch
             for d, design in enumerate(designs):
-                episodes.append(_episode_rows(contest, design.name, label, batch, reference, d, calendar))
-                days.append(_day_rows(contest, design.name, label, batch, reference, d, calendar))
+                episodes.append(episode_rows(contest, design.name, label, batch, reference, d, calendar))
+                days.append(day_rows(contest, design.name, label, batch, reference, d, calendar))
     order = [d.name for d in contest.designs]
     return Run(_sorted(episodes, order), _sorted(days, order))
 
@@ -178,12 +157,12 @@ class _Group:
             Engine(design, contest.portfolios, contest.library, worlds=self.worlds, backend=contest.backend) for design in designs
         ]
 
-    def play(self, label: str, strategy: Strategy, progress: Progress) -> _Batch:
+    def play(self, label: str, strategy: Strategy, progress: Progress) -> Batch:
         """Let a strategy decide for all portfolios in all designs and scenarios."""
         contest, count, engines = self.contest, len(self.contest.library), len(self.engines)
         portfolios = len(contest.portfolios)
-        batch = _Batch(
-            np.zeros((engines, count, portfolios, len(_FLOW_COLUMNS))),
+        batch = Batch(
+            np.zeros((engines, count, portfolios, len(FLOW_COLUMNS))),
             np.zeros((engines, count, portfolios, contest.library.series.shape[1])),
         )
         population = Population(
@@ -198,7 +177,7 @@ class _Group:
             self._play_chunk(population, chosen, batch, progress)
         return batch
 
-    def _play_chunk(self, population: Population, chosen: IntArray, batch: _Batch, progress: Progress) -> None:
+    def _play_chunk(self, population: Population, chosen: IntArray, batch: Batch, progress: Progress) -> None:
         library, rows = self.contest.library, len(self.contest.portfolios)
         # the last chunk may be short: its spare worlds repeat a scenario and are not read
         scenarios = np.append(chosen, np.full(self.worlds - len(chosen), chosen[-1]))
@@ -211,7 +190,7 @@ class _Group:
         for tick in range(ticks):
             observation = np.concatenate([engine.observation for engine in self.engines])
             mask = np.concatenate([engine.mask for engine in self.engines])
-            action = population.act(observation, mask)
+            action = np.asarray(population.act(observation, mask), dtype=np.float64)
             for d, engine in enumerate(self.engines):
                 engine.step(action[d * self.worlds : (d + 1) * self.worlds])
                 sums[d] += engine.flows
@@ -220,7 +199,7 @@ class _Group:
             if tick % REPORT_TICKS == REPORT_TICKS - 1:
                 progress(steps * (tick + 1) // ticks - reported)
                 reported = steps * (tick + 1) // ticks
-        batch.flows[:, chosen] = sums[:, :used][..., _FLOW_COLUMNS]
+        batch.flows[:, chosen] = sums[:, :used][..., FLOW_COLUMNS]
         progress(steps - reported)
 
 
@@ -243,6 +222,16 @@ def _check(contest: Contest) -> None:
     for problem, items in (("A run needs at least one design.", names), ("A run needs a scenario.", contest.library.keys)):
         if not items:
             raise StackingError(problem, place="run", value=0, allowed="1 or more")
+    cells = contest.library.series.shape[1] * len(contest.library) * len(contest.portfolios) * len(names)
+    if cells > MOST_CELLS:
+        raise StackingError(
+            "The run does not fit into memory.",
+            place="run",
+            key="designs x scenarios x portfolios x MTU",
+            value=f"{cells:,}",
+            allowed=f"up to {MOST_CELLS:,}",
+            remedy="Use fewer scenarios, portfolios or days, or one design at a time.",
+        )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise StackingError(
@@ -252,90 +241,6 @@ def _check(contest: Contest) -> None:
             value=twice,
             remedy="Name each design once; give a changed copy its own name.",
         )
-
-
-# ---- rows ------------------------------------------------------------------------------------------------------------
-def _episode_rows(
-    contest: Contest, design: str, label: str, batch: _Batch, reference: _Batch, d: int, calendar: Calendar
-) -> pd.DataFrame:
-    """Return the rows of one design and strategy, scenario by scenario."""
-    library, portfolios = contest.library, contest.portfolios
-    n, rows = len(library), len(portfolios)
-    flows = batch.flows[d].reshape(n * rows, -1)
-    frame = pd.DataFrame(_identity(contest, design, label))
-    length = np.repeat(library.length, rows)
-    frame["start_utc"] = pd.DatetimeIndex(np.repeat(library.start_utc, rows)).tz_localize("UTC")
-    frame["days"] = np.repeat((calendar[0] != "").sum(axis=1) - 1, rows)  # the first is a half day
-    frame["mtu"] = length
-    frame["rated_mw"] = np.tile([p.rated_mw for p in portfolios], n)
-    frame["rated_mw_hours"] = frame["rated_mw"] * length * MTU_H
-    frame["net_eur"] = flows[:, : f.CASH_W].sum(axis=1)
-    frame["flex_eur"] = frame["net_eur"] - reference.flows[d].reshape(n * rows, -1)[:, : f.CASH_W].sum(axis=1)
-    beyond = batch.cash[d] - reference.cash[d]
-    frame["flex_mtu_eur"] = beyond.sum(axis=2).reshape(-1)
-    frame["top_mtu_eur"] = _top_cash(beyond, library.length).reshape(-1)
-    return pd.concat([frame, pd.DataFrame(flows, columns=list(_FLOW_NAMES))], axis=1)
-
-
-def _top_cash(cash: FloatArray, length: IntArray) -> FloatArray:
-    """Return how much of the cash (S, F, T) falls into the best 1 % of all MTU of all scenarios, (S, F)."""
-    total = cash.sum(axis=1)
-    inside = np.arange(total.shape[1]) < length[:, None]
-    count = max(1, round(TOP_FRAC * int(inside.sum())))
-    ranked = np.where(inside, total, -np.inf).ravel()
-    best = np.zeros(ranked.size, dtype=bool)
-    best[np.argsort(-ranked, kind="stable")[:count]] = True
-    return (cash * best.reshape(total.shape)[:, None]).sum(axis=2)
-
-
-def _day_rows(
-    contest: Contest, design: str, label: str, batch: _Batch, reference: _Batch, d: int, calendar: Calendar
-) -> pd.DataFrame:
-    """Return cash by local day; the terminal value belongs to the last."""
-    library, rows = contest.library, len(contest.portfolios)
-    names, day = calendar
-    terminal = _FLOW_COLUMNS.index(f.CASH_TERMINAL)
-    found = []
-    for values in (batch, reference):
-        cash = np.zeros((*values.cash.shape[1:3], names.shape[1]))
-        for s in range(len(library)):
-            count, last = int(library.length[s]), day[s, library.length[s] - 1]
-            for k in range(rows):
-                cash[s, k] = np.bincount(day[s, :count], values.cash[d, s, k, :count], minlength=names.shape[1])
-            cash[s, :, last] += values.flows[d, s, :, terminal]
-        found.append(cash)
-    frame = pd.DataFrame(_identity(contest, design, label, repeat=names.shape[1]))
-    frame["day"] = np.repeat(names, rows, axis=0).reshape(-1)
-    frame["net_eur"] = found[0].reshape(-1)
-    frame["flex_eur"] = (found[0] - found[1]).reshape(-1)
-    return frame.loc[frame["day"] != ""].reset_index(drop=True)
-
-
-def local_days(library: Library) -> Calendar:
-    """Return the local days of each scenario, (S, days) as YYYY-MM-DD, and the day number of each tick, (S, T)."""
-    zone, count = ZoneInfo(library.timezone), library.series.shape[1]
-    step = np.timedelta64(MTU_MIN, "m")
-    found = []
-    for start, length in zip(library.start_utc, library.length, strict=True):
-        local = pd.DatetimeIndex(start + step * np.arange(length)).tz_localize("UTC").tz_convert(zone).tz_localize(None)
-        found.append(np.unique(local.to_numpy().astype("datetime64[D]"), return_inverse=True))
-    number = np.zeros((len(library), count), dtype=np.int64)
-    names = np.full((len(library), max(len(days) for days, _ in found)), "", dtype="U10")
-    for s, (days, inverse) in enumerate(found):
-        names[s, : len(days)], number[s, : len(inverse)] = days.astype("U10"), inverse
-    return names, number
-
-
-def _identity(contest: Contest, design: str, label: str, repeat: int = 1) -> dict[str, object]:
-    """Return the columns that name a row."""
-    library, rows = contest.library, len(contest.portfolios)
-    scenarios = np.repeat([str(key) for key in library.keys], rows * repeat)
-    return {
-        "design": np.full(len(scenarios), design),
-        "strategy": np.full(len(scenarios), label),
-        "scenario": scenarios,
-        "portfolio": np.tile(np.repeat([p.name for p in contest.portfolios], repeat), len(library)),
-    }
 
 
 def _sorted(frames: Sequence[pd.DataFrame], order: Sequence[str]) -> pd.DataFrame:

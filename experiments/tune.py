@@ -11,8 +11,6 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +24,6 @@ from stacking.layout import LAYOUT_VERSION
 from stacking.scenario import Library
 
 from ..agents.strategies import Parameter, parameters_of
-from ..agents.tuned import FOLDER
 from .inputs import DESIGNS, Request, chosen_design, one_strategy, scenarios
 from .runner import Contest, Progress, check_backend, run
 from .stats import Interval, mean_interval
@@ -110,7 +107,7 @@ class _Search:
     def make(self, values: tuple[float, ...]) -> Any:
         """Return the strategy with these parameter values."""
         named = {p.name: value for p, value in zip(self.parameters, values, strict=True)}
-        return one_strategy(self.spec, **named)[0]
+        return one_strategy(self.spec, values=named)[0]
 
     def values_at(self, point: FloatArray) -> tuple[float, ...]:
         """Return the parameter values at a point of the unit cube, rounded as they are stored."""
@@ -320,70 +317,3 @@ def _to_unit(p: Parameter, value: float) -> float:
 
 def _rounded(x: float) -> float:
     return round(float(x), 2)
-
-
-# ---- file ------------------------------------------------------------------------------------------------------------
-def write_tuned(tuned: Tuned, path: str | Path | None = None) -> Path:
-    """Write the parameters with their provenance as TOML, by default to the folder of the shipped ones.
-
-    Raises:
-        StackingError: if the file cannot be written.
-    """
-    file = Path(path).expanduser() if path else FOLDER / f"{tuned.strategy}.toml"
-    lines = [
-        f"# Parameters of {tuned.strategy}, written by `stacking tune`. Do not edit: run it again.",
-        f"strategy = {_toml(tuned.strategy)}", "", "[parameters]",
-        *(f"{key} = {_toml(value)}" for key, value in tuned.parameters.items()), "", "[provenance]",
-        *(f"{key} = {_toml(value)}" for key, value in tuned.provenance.items()),
-        f"created_utc = {_toml(datetime.now(UTC).isoformat(timespec='seconds'))}", "",
-    ]  # fmt: skip
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("\n".join(lines), encoding="utf-8")
-    except OSError as error:
-        raise StackingError(
-            "The tuned parameters cannot be written.", place=str(file), value=error.strerror or str(error),
-            remedy="Choose another file with --out.",
-        ) from error  # fmt: skip
-    return file
-
-
-def _toml(value: Any) -> str:
-    """Return a value as TOML writes it (text without control characters, numbers, lists)."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return repr(value)
-
-
-# ---- report ----------------------------------------------------------------------------------------------------------
-def to_data(tuned: Tuned) -> dict[str, Any]:
-    """Return the outcome as plain data."""
-    return {
-        "strategy": tuned.strategy,
-        "parameters": tuned.parameters,
-        "defaults": tuned.defaults,
-        "provenance": tuned.provenance,
-    }
-
-
-def to_text(tuned: Tuned) -> str:
-    """Return the outcome as text."""
-    from .tables import bracketed, number, render
-
-    known = tuned.provenance
-    rows = [[key, f"{tuned.defaults[key]:g}", f"{value:g}"] for key, value in tuned.parameters.items()]
-    lines = [
-        f"{tuned.strategy}: {known['candidates']} candidates, {known['used_steps']:,} of {known['budget_steps']:,} steps, "
-        f"designs {', '.join(known['designs'])}",
-        render(["parameter", "default", "tuned"], rows),
-        f"Flex revenue, EUR per episode: train {number(tuned.train_eur)}, validation {number(tuned.validation_eur)} "
-        f"(default {number(tuned.validation_default_eur)})",
-        f"Gain over the default on {known['validation_scenarios'][2]} validation scenarios: {bracketed(tuned.gain)}"
-        + (" (the default was best)" if tuned.parameters == tuned.defaults else ""),
-    ]
-    return "\n\n".join(lines)

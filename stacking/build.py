@@ -141,9 +141,11 @@ def _feed_code(code: CodeType, digest: Any) -> None:
 
 def _cache_folders(kernel: FunctionType) -> list[str]:
     configured = os.environ.get("NUMBA_CACHE_DIR")
+    if configured:  # numba then looks nowhere else
+        return [configured]
     local = os.path.join(os.path.dirname(kernel.__code__.co_filename), "__pycache__")
     user = os.path.join(os.path.expanduser("~"), ".cache", "numba")
-    return [folder for folder in (configured, local, user) if folder]
+    return [local, user]
 
 
 def _listing(folder: str) -> list[str]:

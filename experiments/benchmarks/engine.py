@@ -210,7 +210,8 @@ def to_text(speeds: Sequence[Speed], width: int | None = None) -> str:
 
     rows = [
         [
-            speed.name, f"{speed.worlds:,}", f"{speed.step_us:,.1f}", f"{speed.step_us_lowest:,.1f}..{speed.step_us_highest:,.1f}",
+            speed.name, f"{speed.worlds:,}", f"{speed.step_us:,.1f}",
+            f"{speed.step_us_lowest:,.1f}..{speed.step_us_highest:,.1f}",
             f"{speed.world_steps_per_s:,.0f}", f"{speed.bare_world_steps_per_s:,.0f}", f"{speed.ratio:.1f}",
             f"{speed.accepted_mw:.2f}", f"{100 * speed.trading_frac:.0f} %", f"{100 * speed.occupied_frac:.0f} %",
         ]

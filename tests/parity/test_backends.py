@@ -18,9 +18,10 @@ from stacking.invariants import counts
 from stacking.kernel import advance
 from stacking.scenario import generate, scenario_keys
 
-from ..toy import FLEET, busy, design, lively, same_bytes
+from ..toy import FLEET, busy, design, lively, portfolio, same_bytes
 
 WORLDS, ROWS = 8, 4
+FOUR = (FLEET[0], FLEET[1], FLEET[2], portfolio("large", 12.0, 24.0, efficiency=0.9, start=None))  # 5 MW is no obstacle
 SETTINGS = (
     design("norflex_eam", pooling=True, forward_fee_eur_per_mwh=2.0, delivery_priority="pro_rata"),
     design("parallel_late", tso_shortfall="no_pay_no_correction", position="corrected"),
@@ -31,7 +32,7 @@ SETTINGS = (
 
 def engines(setting, *backends: str) -> list[Engine]:
     lib = busy(generate(scenario_keys("train", WORLDS, seed=3), rows=ROWS, days=1), seed=3)
-    made = [Engine(setting, FLEET[:ROWS], lib, WORLDS, backend) for backend in backends]
+    made = [Engine(setting, FOUR, lib, WORLDS, backend) for backend in backends]
     for engine in made:
         engine.reset(np.arange(WORLDS))
     return made
@@ -59,10 +60,9 @@ def test_compiled_kernel_is_plain_python_bit_for_bit(setting):
     made = engines(setting, "python", "serial")
     happened = run_together(made, 146)
     assert made[0].ended.sum() == WORLDS - 2
-    assert happened["local"] > 10.0
-    assert happened["balancing"] > 10.0
-    assert happened["refusals"] > 10.0
-    assert (happened["forwards"] > 10.0) == setting.shares
+    for what in ("local", "balancing", "refusals"):
+        assert happened[what] > 1.0, what
+    assert (happened["forwards"] > 1.0) == setting.shares
     assert (happened["double_activated"] > 1.0) == (setting.name == "parallel_late")
 
 

@@ -12,8 +12,8 @@ import pytest
 from stacking.agents.strategies import make_strategy
 from stacking.catalogue import default_portfolios, load_design
 from stacking.errors import StackingError
-from stacking.experiments import compare, inputs, report, runner, stats, store, tables
-from stacking.experiments.runner import CASH_COLUMNS, ENERGY_COLUMNS, REFUSED_COLUMNS
+from stacking.experiments import compare, inputs, report, rows, runner, stats, store, tables
+from stacking.experiments.rows import CASH_COLUMNS, ENERGY_COLUMNS, REFUSED_COLUMNS
 from stacking.experiments.stats import Interval
 from stacking.scenario import generate, scenario_keys
 
@@ -72,7 +72,10 @@ def test_figures_by_hand() -> None:
 
 
 def test_the_order_of_rows_changes_nothing() -> None:
-    episodes = _episodes()
+    rng = np.random.default_rng(0)
+    parts = [_episodes().assign(scenario=lambda e, k=k: e["scenario"] + f"/{k}") for k in range(4)]
+    episodes = pd.concat(parts, ignore_index=True)
+    episodes["flex_eur"] += rng.normal(size=len(episodes))
     mixed = episodes.sample(frac=1.0, random_state=3)
     first, second = (compare.figures(compare.comparison_table(e, resamples=500)) for e in (episodes, mixed))
     assert first.keys() == second.keys()
@@ -130,6 +133,24 @@ def test_flex_revenue_is_net_minus_net_of_do_nothing(finished: report.Comparison
     assert (episodes.loc[episodes["strategy"] == "do_nothing", "flex_eur"] == 0.0).all()
 
 
+def test_what_the_reference_earns_is_subtracted(setup: inputs.Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A battery that does nothing earns nothing; a reference that trades shows that it is subtracted."""
+    monkeypatch.setattr(runner, "make_strategy", lambda name: make_strategy("da_arbitrage"))
+    contest = dataclasses.replace(setup.contest, designs=setup.contest.designs[:1], strategies={"rebid": make_strategy("rebid")})
+    result = runner.run(contest)
+    for frame in (result.episodes, result.days):
+        reference, own = (frame[frame["strategy"] == name] for name in ("do_nothing", "rebid"))
+        assert (reference["net_eur"].abs() > 1.0).any()
+        assert (reference["flex_eur"] == 0.0).all()
+        np.testing.assert_allclose(own["flex_eur"], own["net_eur"].to_numpy() - reference["net_eur"].to_numpy(), atol=1e-9)
+
+
+def test_one_scenario_is_refused_before_anything_runs() -> None:
+    with pytest.raises(StackingError, match="at least two") as caught:
+        inputs.prepare(inputs.Request(seeds=1))
+    assert (caught.value.place, caught.value.key, caught.value.value) == ("--seeds", "seeds", 1)
+
+
 def test_something_happened(finished: report.Comparison) -> None:
     total = finished.result.episodes[[*CASH_COLUMNS, *ENERGY_COLUMNS, *REFUSED_COLUMNS]].abs().sum()
     for column in ("cash_da_eur", "cash_id_eur", "cash_mfrr_eur", "cash_wear_eur", "cash_terminal_eur", "activated_mfrr_mwh"):
@@ -178,12 +199,18 @@ def test_two_designs_of_one_name_are_refused(setup: inputs.Setup) -> None:
         runner.run(dataclasses.replace(setup.contest, designs=(design, design)))
 
 
+def test_a_run_that_does_not_fit_into_memory_is_refused(setup: inputs.Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "MOST_CELLS", 1000)
+    with pytest.raises(StackingError, match="memory"):
+        runner.run(setup.contest)
+
+
 def test_top_cash_counts_the_best_mtu_of_all_scenarios() -> None:
     cash = np.zeros((2, 1, 100))
     cash[0, 0, :] = 1.0
     cash[0, 0, 7], cash[1, 0, 3], cash[1, 0, 60] = 50.0, 30.0, 500.0
     length = np.array([100, 50])  # the 500 lies beyond the end of the second scenario
-    top = runner._top_cash(cash, length)
+    top = rows.top_cash(cash, length)
     assert top[:, 0].tolist() == [50.0, 30.0]  # 1 % of 150 MTU are two
     everything = np.concatenate([cash[0, 0], cash[1, 0, :50]])
     assert top.sum() / everything.sum() == pytest.approx(80.0 / 179.0)
@@ -194,7 +221,7 @@ def test_local_days_follow_the_clock() -> None:
     library = generate(scenario_keys("train", 1), days=2)
     start = np.array(["2025-03-29T11:00:00"], dtype="datetime64[s]")  # noon in Oslo, the day before the short Sunday
     changed = dataclasses.replace(library, start_utc=start, length=np.array([48 + 92]), series=library.series[:, :140])
-    names, number = runner.local_days(changed)
+    names, number = rows.local_days(changed)
     assert names.tolist() == [["2025-03-29", "2025-03-30"]]
     assert np.bincount(number[0]).tolist() == [48, 92]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stacking.agents import tuned as tuned_files
+from stacking.agents import parameters as tuned_files
 from stacking.agents.strategies import Parameter, make_strategy, parameters_of
 from stacking.errors import StackingError
-from stacking.experiments import inputs, tune
+from stacking.experiments import inputs, tune, tuned_file
 
 BUDGET = 24_000
 ASLEEP = '''
@@ -42,7 +42,7 @@ def test_same_seed_same_result(outcome: tune.Tuned, tmp_path: Path) -> None:
     again = _tune()
     assert again.parameters == outcome.parameters
     assert again.provenance == outcome.provenance
-    first, second = (tune.write_tuned(t, tmp_path / f"{k}.toml").read_text() for k, t in enumerate((outcome, again)))
+    first, second = (tuned_file.write_tuned(t, tmp_path / f"{k}.toml").read_text() for k, t in enumerate((outcome, again)))
     assert [line for line in first.splitlines() if "created_utc" not in line] == [
         line for line in second.splitlines() if "created_utc" not in line
     ]
@@ -79,7 +79,7 @@ def test_it_finds_a_gain_that_is_there(tmp_path: Path) -> None:
 
 
 def test_the_file_holds_parameters_and_provenance(outcome: tune.Tuned, tmp_path: Path) -> None:
-    path = tune.write_tuned(outcome, tmp_path / "new" / "da.toml")
+    path = tuned_file.write_tuned(outcome, tmp_path / "new" / "da.toml")
     assert tuned_files.read_tuned(path) == ("da_arbitrage", outcome.parameters)
     data = tomllib.loads(path.read_text())
     assert data["provenance"]["budget_steps"] == BUDGET
