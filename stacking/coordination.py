@@ -71,12 +71,8 @@ def take_offer(
         if wanted > free + POWER_EPSILON_MW:
             flow[f.REFUSED + codes.SOLD_ELSEWHERE] += (wanted - free) * energy
             wanted = free
-        if (
-            state[s.CONSENT_NOW] >= 0.5
-            and rules[s.BLOCK_BALANCING] > 0.0
-            and ledger == c.MFRR
-            and sold_locally(book, tick + lead, count, 1 - d)
-        ):
+        told = rules[s.BLOCK_BALANCING] > 0.0 and ledger == c.MFRR
+        if told and sold_locally(book, sums, tick + lead, count, 1 - d, True):
             flow[f.REFUSED + codes.OPPOSITE_SALE] += wanted * energy
             continue
         quantity = round_down(wanted, product[s.GRANULARITY_MW])
@@ -111,10 +107,12 @@ def free_of_other_offers(book: Any, plan: Any, params: Any, first: int, count: i
 
 
 @law
-def sold_locally(book: Any, first: int, count: int, direction: int) -> bool:
-    """Return whether the portfolio sold a direction locally for any MTU of the block."""
+def sold_locally(book: Any, sums: Any, first: int, count: int, direction: int, shared_only: bool) -> bool:
+    """Return whether the portfolio sold a direction locally for any MTU of the block (and consented to share that bid)."""
     for tau in range(first, first + count):
-        if book[tau % s.BOOK_SLOTS, column(c.LFM, s.SOLD, direction)] > POWER_EPSILON_MW:
+        slot = tau % s.BOOK_SLOTS
+        shared = not shared_only or sums[s.CONSENTED, slot] > 0.0
+        if shared and book[slot, column(c.LFM, s.SOLD, direction)] > POWER_EPSILON_MW:
             return True
     return False
 
@@ -141,7 +139,7 @@ def trade_intraday(
     volume = share * (up if direction == 0 else down)
     if abs(volume) <= POWER_EPSILON_MW:
         return
-    if rules[s.BLOCK_INTRADAY] > 0.0 and sold_locally(book, tick + lead, 1, 1 - direction):
+    if rules[s.BLOCK_INTRADAY] > 0.0 and sold_locally(book, sums, tick + lead, 1, 1 - direction, False):
         flow[f.REFUSED + codes.OPPOSITE_SALE] += abs(volume) * MTU_H
         return
     state[s.STALE] = 1.0
@@ -244,6 +242,8 @@ def book_sales(offers: Any, n: int, direction: int, first: int, count: int, para
 def doubly_sold_mw(params: Any, book: Any, slot: int, position: float, direction: int) -> float:
     """Return the MW of a direction that were selected by both operators for one MTU."""
     headroom = params[s.RATED_MW] - position if direction == 0 else params[s.RATED_MW] + position
+    for ledger in range(c.LEDGERS_W):  # what is sold the other way makes room
+        headroom += book[slot, column(ledger, s.SOLD, 1 - direction)]
     balancing = book[slot, column(c.MFRR, s.SOLD, direction)] + book[slot, column(c.FORWARDED, s.SOLD, direction)]
     return overlap_mw(book[slot, column(c.LFM, s.SOLD, direction)], balancing, headroom)
 

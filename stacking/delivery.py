@@ -12,7 +12,7 @@ from .build import law
 from .columns import market_column
 from .coordination import doubly_sold_mw
 from .lookahead import column
-from .settlement import forwarded_price, imbalance_price, local_pay_eur, penalty_eur, shortfall_shares_mw
+from .settlement import between, forwarded_price, imbalance_price, local_pay_eur, penalty_eur, shortfall_shares_mw
 from .units import MTU_H, POWER_EPSILON_MW
 
 
@@ -78,8 +78,8 @@ def settle(
     flow[f.CASH_DA] = (position - sums[s.ID_MW, slot]) * MTU_H * at[c.DA_PRICE]
     flow[f.CASH_ID] = sums[s.ID_VALUE, slot]
     local_mwh, balancing_mwh = local * MTU_H, balancing * MTU_H
-    if local_mwh != 0.0:
-        pay_local(threshold, book, flow, slot, local_mwh - short_local_mwh, local_mwh)
+    if flow[f.ACTIVATED_LFM] > 0.0:
+        pay_local(threshold, book, flow, slot, short_local_mwh)
     kept = rules[s.KEEP_PAYMENT] > 0.0
     paid_share = 1.0
     if not kept and abs(balancing_mwh) > 0.0:
@@ -112,10 +112,14 @@ def settled_imbalance_price(at: Any, world: Any, slot: int) -> float:
 
 
 @law
-def pay_local(threshold: float, book: Any, flow: Any, slot: int, delivered_mwh: float, ordered_mwh: float) -> None:
-    """Pay the local activation of one MTU as bid."""
-    direction = 0 if ordered_mwh > 0.0 else 1
-    flow[f.CASH_LFM] = local_pay_eur(book[slot, column(c.LFM, s.PRICE, direction)], ordered_mwh, delivered_mwh, threshold)
+def pay_local(threshold: float, book: Any, flow: Any, slot: int, undelivered_mwh: float) -> None:
+    """Pay the local activations of one MTU as bid, each direction for itself; the shortfall belongs to its own direction."""
+    for d in range(2):
+        sign = 1.0 if d == 0 else -1.0
+        ordered = sign * book[slot, column(c.LFM, s.SOLD, d)] * MTU_H
+        if ordered != 0.0:
+            delivered = ordered - between(undelivered_mwh, ordered)
+            flow[f.CASH_LFM] += local_pay_eur(book[slot, column(c.LFM, s.PRICE, d)], ordered, delivered, threshold)
 
 
 @law

@@ -20,7 +20,7 @@ from .units import MTU_H, POWER_EPSILON_MW
 
 @law
 def forward_unsold(
-    source: int, target: int, first: int, count: int, product: Any, rules: Any, state: Any, priority: Any, book: Any,
+    source: int, target: int, first: int, count: int, product: Any, rules: Any, priority: Any, book: Any,
     sums: Any, offers: Any, spare: Any,
     flow: Any,
 ) -> None:  # fmt: skip
@@ -31,7 +31,7 @@ def forward_unsold(
         first, count: the block of delivery MTU.
         product: (PRODUCT_W,) receiving product.
         rules: (RULES_W,) rules of sharing.
-        state, priority, book, sums, flow: matrices of all portfolios of the world.
+        priority, book, sums, flow: matrices of all portfolios of the world.
         offers, spare: scratch of the merit order.
     """
     for tau in range(first, first + count):
@@ -42,7 +42,15 @@ def forward_unsold(
                 unsold = book[row, slot, column(source, s.PENDING, d)] - book[row, slot, column(source, s.SOLD, d)]
                 if unsold <= POWER_EPSILON_MW:
                     continue
-                if not may_forward(product, rules, state[row], flow[row], unsold, book[row, slot, column(source, s.PRICE, d)], d):
+                if not may_forward(
+                    product,
+                    rules,
+                    sums[row, s.CONSENTED, slot],
+                    flow[row],
+                    unsold,
+                    book[row, slot, column(source, s.PRICE, d)],
+                    d,
+                ):
                     continue
                 if rules[s.POOLING] > 0.0:
                     price = book[row, slot, column(source, s.PRICE, d)]
@@ -58,12 +66,12 @@ def forward_unsold(
 
 
 @law
-def may_forward(product: Any, rules: Any, state: Any, flow: Any, unsold_mw: float, price: float, direction: int) -> bool:
+def may_forward(product: Any, rules: Any, consented: float, flow: Any, unsold_mw: float, price: float, direction: int) -> bool:
     """Check consent and the requirements that do not depend on size; count the refusal."""
     energy = unsold_mw * MTU_H
     flow[f.CONSENT_ASKED] += energy
     flow[f.ASKED_COUNT] += 1.0
-    if rules[s.NEEDS_CONSENT] > 0.0 and state[s.CONSENT_NOW] < 0.5:
+    if consented <= 0.0:
         flow[f.OPTED_OUT] += energy
         flow[f.OPTED_OUT_COUNT] += 1.0
         flow[f.REFUSED + codes.NO_CONSENT] += energy

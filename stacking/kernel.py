@@ -19,7 +19,7 @@ from .columns import market_column
 from .coordination import clear_market, publish, take_offer, trade_intraday
 from .delivery import count_double, deliver, settle, settle_terminal, settled_imbalance_price
 from .forwarding import forward_unsold
-from .lookahead import renew_plan
+from .lookahead import renew_plan, span_mw
 from .markets.day_ahead import plan_day
 from .observe import is_due, observe_hours, observe_portfolio, observe_world, open_columns
 from .units import MTU_PER_HOUR
@@ -143,7 +143,7 @@ def bids(
         kind, lead = gates[g, s.KIND], gates[g, s.LEAD]
         if kind == s.AUCTION and day[c.DA_FIRST] >= 0:
             for r in range(params.shape[0]):
-                buy_day(params[r], plan[r], scratch, hourly, day, state[r, s.CONTENT], action[r], tick)
+                buy_day(params[r], book[r], sums[r], plan[r], scratch, hourly, day, state[r, s.CONTENT], action[r], tick)
                 state[r, s.STALE] = 1.0
         elif kind == s.TRADE and tick + lead < length:
             price = series[tick + lead, c.DA_PRICE]
@@ -154,18 +154,29 @@ def bids(
             for r in range(params.shape[0]):
                 if gates[g, s.LEDGER] == c.LFM and rules[s.HAS_FORWARD] > 0.0:
                     state[r, s.CONSENT_NOW] = 1.0 if rules[s.NEEDS_CONSENT] == 0.0 or action[r, v.CONSENT] >= 0.5 else 0.0
+                    for tau in range(tick + lead, tick + lead + gates[g, s.COUNT]):
+                        sums[r, s.CONSENTED, tau % s.BOOK_SLOTS] = state[r, s.CONSENT_NOW]
                 take_offer(gates[g], products[gates[g, s.MARKET]], rules, params[r], action[r], state[r],
                            book[r], sums[r], plan[r], flow[r], tick)  # fmt: skip
 
 
 @law
-def buy_day(params: Any, plan: Any, scratch: Any, hourly: Any, day: Any, content: float, action: Any, tick: int) -> None:
-    """Plan and buy the next local day on the forecast of the gate; the schedule of the hours before it is kept."""
+def buy_day(
+    params: Any, book: Any, sums: Any, plan: Any, scratch: Any, hourly: Any, day: Any, content: float, action: Any, tick: int
+) -> None:
+    """Plan and buy the next local day on the forecast of the gate; the schedule of the hours before it is kept.
+
+    The plan is feasible from the lowest to the highest content that own commitments can lead to by the start of the day.
+    """
     first, count = day[c.DA_FIRST], day[c.DA_COUNT]
-    expected = content
+    low, high = content, content
     for tau in range(tick, first):
-        expected -= drain_mwh(plan[tau % s.PLAN_SLOTS], params[s.INTO], params[s.OUT])
-    plan_day(params, plan, scratch, hourly, day[c.NEXT_DAY_FORECAST], first, count, expected,
+        most = least = plan[tau % s.PLAN_SLOTS]
+        if tau < tick + s.WINDOW:
+            most, least = span_mw(params, book, sums, plan, tau % s.BOOK_SLOTS, tau % s.PLAN_SLOTS, s.ALL_LEDGERS, s.ALL_LEDGERS)
+        low -= drain_mwh(most, params[s.INTO], params[s.OUT])
+        high -= drain_mwh(least, params[s.INTO], params[s.OUT])
+    plan_day(params, plan, scratch, hourly, day[c.NEXT_DAY_FORECAST], first, count, low, high,
              action[v.DA_VOLUME_FRAC], action[v.DA_MIN_SPREAD], action[v.DA_END_CONTENT_FRAC])  # fmt: skip
     renew_plan(params, plan, tick, first + count - 1)
 
@@ -187,7 +198,7 @@ def clearings(
                              book, plan, world, recent, offers, spare, flow, result)  # fmt: skip
             else:
                 forward_unsold(gates[g, s.LEDGER], gates[g, s.TARGET], first, count, products[market], rules,
-                               state, priority, book, sums, offers, spare, flow)  # fmt: skip
+                               priority, book, sums, offers, spare, flow)  # fmt: skip
 
 
 @law
@@ -200,7 +211,8 @@ def deliveries(
     at, slot = series[tick], tick % s.BOOK_SLOTS
     for r in range(params.shape[0]):
         local, balancing, shortfall, position = deliver(params[r], state[r], book[r], plan[r], flow[r], tick)
-        if local != 0.0 or balancing != 0.0 or shortfall != 0.0:
+        ordered = flow[r, f.ACTIVATED_LFM] + flow[r, f.ACTIVATED_MFRR] + flow[r, f.ACTIVATED_FORWARDED]
+        if ordered > 0.0 or shortfall != 0.0:
             count_double(params[r], book[r], flow[r], tick, position, shortfall)
         settle(rules, products[c.LFM, s.THRESHOLD], params[r], state[r], book[r], sums[r], at, world, flow[r], result,
                tick, local, balancing, shortfall, position)  # fmt: skip
@@ -212,6 +224,8 @@ def deliveries(
         reward[r] = total
         state[r, s.CASH] += total
         plan[r, tick % s.PLAN_SLOTS] = 0.0
+        hour = tick // MTU_PER_HOUR % s.PLAN_HOURS
+        plan[r, s.DRAW + hour] = plan[r, s.FILL + hour] = 0.0
         book[r, (tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
         for column in range(s.SUMS_W):
             sums[r, column, (tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
@@ -229,9 +243,9 @@ def deliveries(
 
 
 @law
-def copy_row(source: Any, target: Any) -> None:
-    """Copy one row (an assignment of slices would allocate)."""
-    for k in range(target.shape[0]):
+def copy_columns(source: Any, target: Any, first: int, last: int) -> None:
+    """Copy the columns first..last-1 of a row (an assignment of slices would allocate)."""
+    for k in range(first, last):
         target[k] = source[k]
 
 
@@ -267,7 +281,8 @@ def look(
             if tick >= length:
                 mask[0] = False
         else:
-            copy_row(observation[0], observation[r])
-            copy_row(mask[0], mask[r])
+            copy_columns(observation[0], observation[r], 0, v.ASSET)
+            copy_columns(observation[0], observation[r], v.RULES, v.OBSERVATIONS_W)
+            copy_columns(mask[0], mask[r], 0, v.ACTIONS_W)
         observe_portfolio(params[r], state[r], book[r], sums[r], plan[r], gates[balancing], gates[local], local_open,
                           fresh or day[c.QUARTER] <= 1 or tick >= length, tick, observation[r])  # fmt: skip

@@ -14,6 +14,8 @@ from .assets.battery import drain_mwh, power_for_drain_mw
 from .build import law
 from .units import MTU_PER_HOUR
 
+FAR_MWH = 1e18  # no store is as large: stands for infinity before the first energy is summed
+
 
 @law
 def column(ledger: int, field: int, direction: int) -> int:
@@ -83,8 +85,8 @@ def free_power(
     """Return what a portfolio can still add in each of `count` MTU from tick + first on, looking over all its commitments.
 
     With the lowest content that the visible commitments can lead to, E_lo, and the largest energy D that they take from
-    the block on: up-energy = E_lo - E_min - max(0, D); down-energy likewise with the highest content. The energy is
-    shared equally over the block, so the result is always feasible, and exact where the schedule is constant over it.
+    the start of the block to any later time: up-energy = E_lo - E_min - D; down-energy likewise with the highest content.
+    The energy is shared equally over the block, so the result is always feasible, and exact where the schedule is constant.
 
     Returns:
         up MW, down MW (both >= 0), lowest and highest content at the full hour behind the window (MWh).
@@ -97,7 +99,7 @@ def free_power(
     for j in range(reach):
         if j == first:
             low, high, sum_hi, sum_lo = low - sum_hi, high - sum_lo, 0.0, 0.0
-            draw, fill = 0.0, 0.0
+            draw, fill = -FAR_MWH, FAR_MWH
             block_slot, block_place = slot, place
         most, least = plan[place], plan[place]  # beyond the window nothing but the schedule can be committed
         if j < s.WINDOW:
@@ -127,7 +129,7 @@ def free_power(
 def renew_plan(params: Any, plan: Any, first: int, last: int) -> None:
     """Recompute DRAW and FILL of the hours that start in first..last from the schedule, backwards.
 
-    Nothing is scheduled behind `last`.
+    Nothing is scheduled behind `last`, and the hours behind it hold zero since they were delivered.
     """
     draw, fill = 0.0, 0.0
     for back in range(last - first + 1):
@@ -138,5 +140,3 @@ def renew_plan(params: Any, plan: Any, first: int, last: int) -> None:
         if tau % MTU_PER_HOUR == 0:
             hour = tau // MTU_PER_HOUR % s.PLAN_HOURS
             plan[s.DRAW + hour], plan[s.FILL + hour] = draw, fill
-    behind = (last + 1) // MTU_PER_HOUR % s.PLAN_HOURS
-    plan[s.DRAW + behind], plan[s.FILL + behind] = 0.0, 0.0

@@ -27,9 +27,10 @@ BOOK_W = 3 * LEDGER_FIELDS * 2
 
 # ---- sums over ledgers, renewed whenever a slot changes, (world, portfolio, SUMS_W, BOOK_SLOTS) --------------------------
 # Slots come last: a look ahead reads few columns of many MTU, and the cache decides the speed.
-# With them the intraday trades of the MTU: MW (contained in the position) and value in EUR.
-NET, UP_PENDING, DN_PENDING, NET_LOCAL, NET_PASSED, ID_MW, ID_VALUE = 0, 1, 2, 3, 4, 5, 6
-SUMS_W = 7
+# With them the intraday trades of the MTU, MW (contained in the position) and value in EUR, and the consent that was given
+# when the local bid for this MTU was made.
+NET, UP_PENDING, DN_PENDING, NET_LOCAL, NET_PASSED, ID_MW, ID_VALUE, CONSENTED = 0, 1, 2, 3, 4, 5, 6, 7
+SUMS_W = 8
 
 # ---- schedule, (world, portfolio, PLAN_W) ---------------------------------------------------------------------------------
 # First a ring of the position over delivery MTU (MW), then two rings over delivery hours. DRAW: largest energy that the

@@ -17,7 +17,7 @@ MAX_PAIRS = 64  # safety bound; each pair exhausts an hour or the store, so far 
 
 @law
 def plan_day(
-    params: Any, plan: Any, hours: Any, forecast: Any, column: int, first: int, count: int, content: float,
+    params: Any, plan: Any, hours: Any, forecast: Any, column: int, first: int, count: int, low_mwh: float, high_mwh: float,
     volume_frac: float, min_spread: float, end_frac: float,
 ) -> None:  # fmt: skip
     """Write the schedule of one day: reach the end content, then pair cheapest and dearest hours.
@@ -34,20 +34,21 @@ def plan_day(
         column: forecast column to read.
         first: tick of the first MTU of the day.
         count: MTU of the day (92, 96 or 100).
-        content: MWh expected in the store at its start.
+        low_mwh, high_mwh: lowest and highest content at its start that own commitments can lead to.
         volume_frac, min_spread, end_frac: the decision (LAYOUT, day-ahead columns).
     """
     n = count // MTU_PER_HOUR
     limit = params[s.RATED_MW] * volume_frac
-    start = min(max(content, params[s.MIN_MWH]), params[s.MAX_MWH])
+    start = min(max(low_mwh, params[s.MIN_MWH]), params[s.MAX_MWH])
+    top = params[s.MAX_MWH] - max(0.0, min(high_mwh, params[s.MAX_MWH]) - start)  # room is counted from the highest content
     for k in range(n):
         hours[k, s.HOUR_PRICE] = forecast[column, first // MTU_PER_HOUR + k]
         hours[k, s.HOUR_POWER] = 0.0
         hours[k, s.HOUR_CONTENT] = start
     if limit > POWER_EPSILON_MW:
-        reach_end(params, hours, n, limit, end_frac * params[s.CAPACITY_MWH] - start)
+        reach_end(params, hours, n, limit, top, end_frac * params[s.CAPACITY_MWH] - start)
         reserve = 0.5 * (1.0 - volume_frac) * (params[s.MAX_MWH] - params[s.MIN_MWH])
-        low, high = params[s.MIN_MWH] + reserve, params[s.MAX_MWH] - reserve
+        low, high = params[s.MIN_MWH] + reserve, top - reserve
         for _ in range(MAX_PAIRS):
             if not add_best_pair(params, hours, n, limit, low, high, min_spread):
                 break
@@ -56,10 +57,10 @@ def plan_day(
 
 
 @law
-def reach_end(params: Any, hours: Any, n: int, limit: float, change_mwh: float) -> None:
+def reach_end(params: Any, hours: Any, n: int, limit: float, top: float, change_mwh: float) -> None:
     """Buy in the cheapest or sell in the dearest hours until the content has changed by `change_mwh` (as far as possible)."""
     buying = change_mwh > 0.0
-    left = min(change_mwh, params[s.MAX_MWH] - hours[0, s.HOUR_CONTENT])
+    left = min(change_mwh, max(0.0, top - hours[0, s.HOUR_CONTENT]))
     left = max(left, params[s.MIN_MWH] - hours[0, s.HOUR_CONTENT])
     for _ in range(n):
         if abs(left) <= POWER_EPSILON_MW:

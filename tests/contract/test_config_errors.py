@@ -95,7 +95,7 @@ DESIGN_ERRORS: list[tuple[str, Any, tuple[str, ...]]] = [
     ("products.lfm.gate_closure_min", math.nan, ("gate_closure_min",)),
     ("products.lfm.gate_closure_min", 1000.0, ("gate_closure_min", "1000", "180")),
     ("products.lfm.duration_min", 30, ("duration_min", "30", "15")),
-    ("products.lfm.min_mw", 0.0, ("min_mw", "greater than 0")),
+    ("products.lfm.min_mw", 0.0, ("min_mw", "greater than")),
     ("products.lfm.granularity_mw", math.nan, ("granularity_mw",)),
     ("products.mfrr.granularity_mw", 1e-300, ("granularity_mw",)),
     ("products.lfm.price_floor", 5000.0, ("price_floor = 5000", "price_cap = 5000")),
