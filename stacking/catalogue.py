@@ -79,7 +79,10 @@ def _inherit(raw: dict[str, Any], name: str, place: str, key: str = "base") -> d
         raise StackingError("Unknown product.", place=place, key=key, value=base, allowed=", ".join(k for k in raw if k),
                             remedy="Name a product of the catalogue (see `stacking designs`).")  # fmt: skip
     parent = _inherit(raw, base, place)
-    return {**parent, **table, "sources": {**parent.get("sources", {}), **table.get("sources", {})}}
+    sources = table.get("sources", {})
+    if isinstance(sources, dict):  # anything else is named by the validation
+        sources = {**parent.get("sources", {}), **sources}
+    return {**parent, **table, "sources": sources}
 
 
 def default_portfolios() -> tuple[Portfolio, ...]:
@@ -102,14 +105,15 @@ def load_portfolios(path: str | Path) -> tuple[Portfolio, ...]:
                             key=unknown[0] if unknown else "portfolio", allowed="[[portfolio]]",
                             remedy="See docs/portfolios.md for an example.")  # fmt: skip
     records = [validated(Portfolio, table, f"{place} portfolio {i + 1}") for i, table in enumerate(tables)]
-    names: set[str] = set()
-    for record in records:
-        if record.name in names:
-            raise StackingError("Two portfolios have the same name.", place=place, key="name", value=record.name,
-                                remedy="Give each portfolio its own name, or use count = n.")  # fmt: skip
-        names.add(record.name)
-    return tuple(
+    portfolios = tuple(
         record if record.count == 1 else record.model_copy(update={"name": f"{record.name} {i + 1}", "count": 1})
         for record in records
         for i in range(record.count)
     )
+    names: set[str] = set()
+    for portfolio in portfolios:
+        if portfolio.name in names:
+            raise StackingError("Two portfolios have the same name.", place=place, key="name", value=portfolio.name,
+                                remedy="Give each portfolio its own name (count = n numbers them), or use count.")  # fmt: skip
+        names.add(portfolio.name)
+    return portfolios

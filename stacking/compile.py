@@ -81,6 +81,15 @@ def compile_portfolios(portfolios: tuple[Portfolio, ...]) -> FLOAT:
     """
     if not portfolios:
         raise StackingError("A world needs at least one portfolio.", key="portfolios", value=0, allowed="1 or more")
+    names = [p.name for p in portfolios]
+    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        raise StackingError("Two portfolios have the same name.", key="name", value=twice, remedy="Give each its own name.")
+    many = next((p for p in portfolios if p.count != 1), None)
+    if many is not None:
+        raise StackingError("An engine takes portfolios one by one.", place=f"portfolio '{many.name}'", key="count",
+                            value=many.count,
+                            allowed="1", remedy="Let `load_portfolios` expand the file.")  # fmt: skip
     out = np.zeros((len(portfolios), s.PARAMS_W))
     for row, p in zip(out, portfolios, strict=True):
         b = p.battery

@@ -8,17 +8,20 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from itertools import pairwise
+from math import ceil, floor
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
 
 from .errors import StackingError
+from .units import MTU_MIN
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
 Efficiency = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, strict=True)]
+Quantity = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False, strict=True)]
 Price = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False, strict=True)]
 Direction = Literal["up", "dn"]
 M = TypeVar("M", bound=BaseModel)
@@ -78,12 +81,12 @@ class Product(Record):
     buyer: Literal["DSO", "TSO"]
     directions: Annotated[tuple[Direction, ...], Field(min_length=1)]
     duration_min: Literal[15, 60]
-    gate_closure_min: Annotated[float, Field(ge=0, le=180)]
-    clearing_min: Annotated[float, Field(ge=0, le=180)]
-    publication_min: Annotated[float, Field(ge=-30, le=180)]
+    gate_closure_min: Annotated[float, Field(ge=0, le=180, allow_inf_nan=False, strict=True)]
+    clearing_min: Annotated[float, Field(ge=0, le=180, allow_inf_nan=False, strict=True)]
+    publication_min: Annotated[float, Field(ge=-15, le=180, allow_inf_nan=False, strict=True)]
     clears: Literal["block", "mtu"]
-    min_mw: Positive
-    granularity_mw: Positive
+    min_mw: Quantity
+    granularity_mw: Quantity
     price_rule: Literal["pay_as_bid", "marginal"]
     price_floor: Price
     price_cap: Price
@@ -101,9 +104,10 @@ class Product(Record):
                 f"clearing_min = {self.clearing_min} lies before the gate, gate_closure_min = {self.gate_closure_min}: "
                 "a market clears at or after its gate"
             )
-        if self.publication_min > self.clearing_min:
+        if floor(self.publication_min / MTU_MIN) >= ceil(self.clearing_min / MTU_MIN):
             raise ValueError(
-                f"publication_min = {self.publication_min} lies before the clearing, clearing_min = {self.clearing_min}"
+                f"publication_min = {self.publication_min} lies before or in the tick of the clearing, "
+                f"clearing_min = {self.clearing_min}: a tick publishes before it clears"
             )
         if self.price_floor >= self.price_cap:
             raise ValueError(f"price_floor = {self.price_floor} must lie below price_cap = {self.price_cap}")
@@ -113,8 +117,6 @@ class Product(Record):
             steps = getattr(self, name)
             if any(b <= a for a, b in pairwise(steps)):
                 raise ValueError(f"{name} = {list(steps)} must rise from step to step")
-        if self.clears == "block" and self.price_rule == "marginal":
-            raise ValueError("a market that clears whole blocks is pay_as_bid; choose clears = 'mtu' for a marginal price")
         return self
 
 
@@ -125,12 +127,12 @@ class Rules(Record):
     delivery_priority: Literal["dso_first", "tso_first", "pro_rata"] = "dso_first"
     tso_shortfall: Literal["keep_and_penalise", "no_pay_no_correction"] = "keep_and_penalise"
     tso_penalty_factor: NonNegative = 1.0
-    block_opposite_balancing: bool = False
-    block_opposite_intraday: bool = True
+    block_opposite_balancing: StrictBool = False
+    block_opposite_intraday: StrictBool = True
     consent: Literal["per_bid", "mandatory"] = "per_bid"
     forward_fee_eur_per_mwh: NonNegative = 0.0
     forward_price: Literal["marginal", "as_bid", "better"] = "marginal"
-    pooling: bool = False
+    pooling: StrictBool = False
     id_half_spread_eur_per_mwh: NonNegative = 5.0
     terminal_factor: NonNegative = 1.0
 
@@ -169,6 +171,13 @@ class Design(Record):
     def _complete(self) -> Design:
         if set(self.products) != {"lfm", "mfrr"}:
             raise ValueError("products must name lfm and mfrr")
+        for market, price_rule, clears in (("lfm", "pay_as_bid", "block"), ("mfrr", "marginal", "mtu")):
+            product = self.products[market]
+            if (product.price_rule, product.clears) != (price_rule, clears):
+                raise ValueError(
+                    f"products.{market}: price_rule = '{product.price_rule}' with clears = '{product.clears}' is not built; "
+                    f"allowed: price_rule = '{price_rule}' with clears = '{clears}'"
+                )
         _check_gates(self.gates)
         return self
 
@@ -197,6 +206,10 @@ def _check_gates(gates: tuple[Gate, ...]) -> None:
     ranks = [order[g.kind] for g in gates]
     if ranks != sorted(ranks):
         raise ValueError("gates must stand in the order of a tick: publish, auction, trade, offer, clear and forward")
+    acts = [(g.kind, g.book) for g in gates]
+    for source in passes:
+        if ("clear", source) in acts and acts.index(("forward", source)) < acts.index(("clear", source)):
+            raise ValueError(f"the forward gate of {source} stands before its clear gate: only what is unsold can be forwarded")
     for kind in ("offer", "clear", "publish"):
         for book in ("lfm", "mfrr"):
             if (kind, book) not in seen:

@@ -91,7 +91,7 @@ class Engine:
         own = b if self.backend == "parallel" else 1
         self._scratch = np.zeros((own, s.SCRATCH_ROWS, s.SCRATCH_W))
         self._offers, self._spare = np.zeros((own, 2 * n, OFFER_W)), np.zeros((own, 2 * n, OFFER_W))
-        self._fault = np.full((b, 2), -1, np.int64)
+        self._fault = np.zeros((b + 1, 2), np.int64)
         self._no_action = np.zeros((b, n, v.ACTIONS_W))
 
     def reset(self, scenarios: ArrayLike, worlds: ArrayLike | None = None) -> None:
@@ -104,15 +104,11 @@ class Engine:
         Raises:
             StackingError: if an index is outside the library or the engine.
         """
-        chosen = np.arange(self.worlds) if worlds is None else np.asarray(worlds, dtype=np.int64).reshape(-1)
-        index = np.broadcast_to(np.asarray(scenarios, dtype=np.int64), chosen.shape)
-        known = len(self.library.keys)
-        if index.size and (index.min() < 0 or index.max() >= known):
-            raise StackingError(
-                "No such scenario in the library.", key="scenarios", value=index.tolist(), allowed=f"0..{known - 1}"
-            )
-        if chosen.size and (chosen.min() < 0 or chosen.max() >= self.worlds):
-            raise StackingError("No such world.", key="worlds", value=chosen.tolist(), allowed=f"0..{self.worlds - 1}")
+        chosen = np.arange(self.worlds) if worlds is None else _indices("worlds", worlds, self.worlds)
+        index = _indices("scenarios", scenarios, len(self.library.keys))
+        if index.size not in (1, chosen.size):
+            raise StackingError("Each world that is reset needs one scenario.", key="scenarios", value=index.tolist(),
+                                allowed=f"1 or {chosen.size} indices")  # fmt: skip
         self.scenario[chosen] = index
         todo = np.zeros(self.worlds, np.int64)
         todo[chosen] = s.RESTART
@@ -129,13 +125,32 @@ class Engine:
             StackingError: for a wrong shape, or an action outside its bounds in an open column (no world that holds one
                 has moved).
         """
-        action = np.ascontiguousarray(action, dtype=np.float64)
+        action = self._matrix(action)
+        self._advance(*self._arguments(self._step_all if live is None else self._selected(live), action))
+        if self._fault[-1, 0] > 0:
+            self._raise_fault(action)
+
+    def _matrix(self, action: Any) -> FLOAT:
+        """Return the action as a matrix of numbers."""
+        if not (isinstance(action, np.ndarray) and action.dtype == np.float64 and action.flags.c_contiguous):
+            try:
+                action = np.ascontiguousarray(np.asarray(action).astype(np.float64, casting="same_kind"))
+            except (TypeError, ValueError):
+                raise StackingError("The action is no matrix of numbers.", key="action", value=action,
+                                    allowed=f"float64 of shape {self._no_action.shape}") from None  # fmt: skip
         if action.shape != self._no_action.shape:
             raise StackingError(
                 "The action has a wrong shape.", key="action", value=action.shape, allowed=str(self._no_action.shape)
             )
-        if self._advance(*self._arguments(self._step_all if live is None else np.where(live, s.STEP, s.IDLE), action)):
-            self._raise_fault(action)
+        return action
+
+    def _selected(self, live: Any) -> NDArray[np.int64]:
+        """Return what to do with each world of a truth value each."""
+        live = np.asarray(live)
+        if live.dtype != np.bool_ or live.shape != (self.worlds,):
+            raise StackingError("Worlds to step are named by one truth value each.", key="live", value=live.tolist(),
+                                allowed=f"bool of shape ({self.worlds},)")  # fmt: skip
+        return np.where(live, s.STEP, s.IDLE)
 
     def _arguments(self, todo: NDArray[np.int64], action: FLOAT) -> tuple[Any, ...]:
         k, lib = self.compiled, self.library
@@ -149,10 +164,10 @@ class Engine:
         )  # fmt: skip
 
     def _raise_fault(self, action: FLOAT) -> None:
-        world = int(np.argmax(self._fault[:, 0] >= 0))
+        self._fault[-1, 0] = 0
+        world = int(np.argmax(self._fault[:-1, 0] >= 0))
         row, column = (int(x) for x in self._fault[world])
         field = self.compiled.layout.fields[column]
-        self._fault[:] = -1
         raise StackingError(
             "An action lies outside its bounds.",
             place=f"world {world}, portfolio '{self.portfolios[row].name}', tick {self.clock[world]}",
@@ -197,6 +212,18 @@ def transition(engine: Engine, snapshot: Snapshot, action: FLOAT) -> Snapshot:
         return engine.snapshot()
     finally:
         engine.restore(before)
+
+
+def _indices(key: str, given: Any, count: int) -> NDArray[np.int64]:
+    """Return indices below a count.
+
+    Raises:
+        StackingError: if they are no integers or out of range.
+    """
+    index = np.asarray(given).reshape(-1)
+    if index.size and (index.dtype.kind not in "iu" or index.min() < 0 or index.max() >= count):
+        raise StackingError("No such entry.", key=key, value=index.tolist(), allowed=f"whole numbers 0..{count - 1}")
+    return index.astype(np.int64)
 
 
 def _start_fractions(library: Library, portfolios: tuple[Portfolio, ...]) -> FLOAT:

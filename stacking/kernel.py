@@ -32,7 +32,7 @@ def advance(
     state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any,
     flow: Any, result: Any, reward: Any, observation: Any, mask: Any, ended: Any, scratch: Any, offers: Any, spare: Any,
     fault: Any,
-) -> int:  # fmt: skip
+) -> None:  # fmt: skip
     """Advance worlds by one tick, or start their scenario anew, in place.
 
     A world with an action out of bounds in an open column is left untouched and named in `fault`.
@@ -48,12 +48,9 @@ def advance(
         state, book, sums, plan, world, recent: state, see `stacking.state`; changed.
         flow, result, reward, observation, mask, ended: results of the tick; written.
         scratch, offers, spare: memory, per world or (first axis 1) shared.
-        fault: (world, 2) portfolio and column of the first action out of bounds, else -1; written.
-
-    Returns:
-        number of worlds with a fault.
+        fault: (world + 1, 2) portfolio and column of the first action out of bounds, else -1; written. The last row
+            is set where any world has a fault (a sum over worlds would allocate in the parallel build).
     """
-    faults = 0
     for b in prange(clock.shape[0]):
         if todo[b] == s.SKIP:
             continue
@@ -61,7 +58,7 @@ def advance(
         tick = clock[b]
         fault[b, 0] = fault[b, 1] = -1
         if todo[b] == s.STEP and tick < length[k] and not within_bounds(action[b], mask[b], bounds, fault[b]):
-            faults += 1
+            fault[clock.shape[0], 0] = 1
             continue
         clear_results(flow[b], result[b], reward[b])
         ended[b] = todo[b] != s.RESTART and tick >= length[k]
@@ -84,7 +81,6 @@ def advance(
         clock[b] = tick + 1
         look(gates, rules, rules_seen, params, series[k], hourly[k], calendar[k], scalars[k], length[k], tick < 0,
              state[b], book[b], sums[b], plan[b], world[b], recent[b], observation[b], mask[b], tick + 1)  # fmt: skip
-    return faults
 
 
 @law

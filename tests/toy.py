@@ -206,9 +206,7 @@ def local(direction: str, share: float, price: float, **more: float) -> dict[int
     return {BLOCK_GATE: {f"lfm_{direction}_share_frac": share, f"lfm_{direction}_price": price, **more}}
 
 
-def balancing(
-    direction: str, share: float, price: float, ticks: tuple[int, ...] = (8, 9, 10, 11)
-) -> dict[int, dict[str, float]]:
+def balancing(direction: str, share: float, price: float, ticks: tuple[int, ...] = (8, 9, 10, 11)) -> dict[int, dict[str, float]]:
     """Return the decisions at the balancing gates of some MTU, T-45."""
     return {t - 3: {f"mfrr_{direction}_share_frac": share, f"mfrr_{direction}_price": price} for t in ticks}
 
@@ -254,7 +252,9 @@ def busy(lib: Library, seed: int = 0) -> Library:
         series[:, :, balancing + c.NEED] = small
         series[:, :, balancing + c.VOLUME] = np.where(small > 0, small, 10.0)
         anchor = series[:, :, balancing + c.ANCHOR]
-        reference = np.minimum(series[:, :, c.DA_PRICE], anchor) if direction == UP else np.maximum(series[:, :, c.DA_PRICE], anchor)
+        reference = (
+            np.minimum(series[:, :, c.DA_PRICE], anchor) if direction == UP else np.maximum(series[:, :, c.DA_PRICE], anchor)
+        )
         series[:, :, balancing + c.REF] = np.where(small > 0, reference, anchor)
     inside = np.arange(ticks) < lib.length[:, None]
     series[~inside] = 0.0

@@ -296,16 +296,37 @@ values = st.recursive(
     | st.text(max_size=8)
     | st.datetimes()
     | st.sampled_from(["lfm", "mfrr", "mfrr_eam", "lfm_late", "up", "dn", "none", "forward", "offer", "forwarded", ""]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6) | st.sampled_from(["base", "kind", "book", "to"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=6) | st.sampled_from(["base", "kind", "book", "to"]), inner, max_size=4)
+    ),
     max_leaves=8,
 )
-KEYS = ["name", "title", "story", "assumed", "products", "rules", "gates", "battery", "power_mw", "portfolio", "count", "base", "sources"]
+KEYS = [
+    "name",
+    "title",
+    "story",
+    "assumed",
+    "products",
+    "rules",
+    "gates",
+    "battery",
+    "power_mw",
+    "portfolio",
+    "count",
+    "base",
+    "sources",
+]
 
 
 @settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=6), values, max_size=8))
 def test_random_tables_are_designs_and_portfolios_or_named_errors(table: dict[str, Any]):
-    for build in (lambda: design_from(table, "fuzz"), lambda: validated(Portfolio, table, "fuzz"), lambda: validated(Battery, table, "fuzz")):
+    for build in (
+        lambda: design_from(table, "fuzz"),
+        lambda: validated(Portfolio, table, "fuzz"),
+        lambda: validated(Battery, table, "fuzz"),
+    ):
         try:
             build()
         except StackingError as error:
@@ -328,7 +349,11 @@ RULE_KEYS = sorted({*raw()["rules"], "id_half_spread_eur_per_mwh", "terminal_fac
         st.one_of(
             st.tuples(st.just("rules"), st.sampled_from(RULE_KEYS), values | st.floats(0, 10)),
             st.tuples(st.sampled_from(["lfm", "mfrr"]), st.sampled_from([*PRODUCT_KEYS, "base"]), values | st.floats(-50, 200)),
-            st.tuples(st.just("gates"), st.integers(0, 15), st.dictionaries(st.sampled_from(["kind", "book", "to", "sees_sold"]), values, max_size=3)),
+            st.tuples(
+                st.just("gates"),
+                st.integers(0, 15),
+                st.dictionaries(st.sampled_from(["kind", "book", "to", "sees_sold"]), values, max_size=3),
+            ),
             st.tuples(st.just("drop"), st.integers(0, 15), st.none()),
             st.tuples(st.just("swap"), st.integers(0, 15), st.integers(0, 15)),
         ),

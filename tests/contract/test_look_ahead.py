@@ -114,7 +114,9 @@ def spoiled(lib: Library, setting, ticks: list[int], early: str = "") -> Library
         ):
             hourly[i, rows, column] = random.normal(0, 300, int(rows.sum()))
         scalars[i, c.TERMINAL_PRICE] = abs(random.normal(0, 300))
-    many = {name: np.repeat(getattr(lib, name), len(ticks) + 1, axis=0) for name in ("calendar", "length", "start_frac", "priority")}
+    many = {
+        name: np.repeat(getattr(lib, name), len(ticks) + 1, axis=0) for name in ("calendar", "length", "start_frac", "priority")
+    }
     return replace(lib, series=series, hourly=hourly, scalars=scalars, keys=lib.keys * (len(ticks) + 1), **many)
 
 
@@ -173,7 +175,7 @@ def test_a_forecast_that_looks_ahead_is_caught(lib: Library, monkeypatch: pytest
     text = inspect.getsource(observe.observe_world)
     assert source in text
     scope = dict(vars(observe))
-    exec(text.replace(source, source.replace("tick + 3", "tick + 4")), scope)  # noqa: S102
+    exec(text.replace(source, source.replace("tick + 3", "tick + 4")), scope)
     monkeypatch.setattr("stacking.kernel.observe_world", scope["observe_world"])
     monkeypatch.setattr("stacking.engine.build", lambda kernel, backend: kernel)  # plain Python, nothing is compiled
     short = replace(lib, length=np.array([24]))

@@ -82,6 +82,13 @@ def test_without_consent_bids_stay_local_and_the_fsp_bids_itself():
     assert "forwarded_mwh" not in energy
 
 
+@pytest.mark.parametrize(("consent", "forwarded"), [(0.5, 2.0), (0.499, 0.0), (1.0, 2.0)])
+def test_consent_is_yes_from_one_half_on(consent: float, forwarded: float):
+    seen = play(design("norflex_eam"), world(0.0), local("up", 0.5, 80.0, consent=consent))
+    assert seen.energy().get("forwarded_mwh", 0.0) == forwarded
+    assert seen.observation[1, 0, v.RULE_CONSENT] == float(forwarded > 0.0)
+
+
 def test_consent_is_not_asked_where_sharing_is_mandatory():
     rules = design("norflex_eam", consent="mandatory")
     sale = merged(local("up", 0.875, 80.0), balancing("up", 1.0, 30.0))
@@ -163,7 +170,7 @@ def small(number: int):
     return tuple(portfolio(name, 0.4, 0.8) for name in "abcd"[:number])
 
 
-PRICES = {f"r{row}": local("up", 1.0, price, **YES) for row, price in enumerate((60.0, 70.0, 80.0))}
+PRICES = {f"r{row}": local("up", 1.0, price, **YES) for row, price in enumerate((80.0, 60.0, 70.0))}
 
 
 def test_small_bids_are_not_forwarded_alone():
@@ -174,13 +181,13 @@ def test_small_bids_are_not_forwarded_alone():
 
 
 def test_pooling_forwards_small_bids_together_and_trims_the_dearest():
-    # 3 x 0.4 = 1.2 MW: 1 MW forwarded, 0.2 cut off from c at 80
-    # need 10: others 6 up to 55, a 0.4 at 60, b 0.4 at 70 (tie with others, lower priority number first), others 3 at 70,
-    # c 0.2 at 80 -> 80 for all three
+    # 3 x 0.4 = 1.2 MW: 1 MW forwarded, 0.2 cut off from a at 80
+    # need 10: others 6 up to 55, b 0.4 at 60, c 0.4 at 70 (tie with others, lower priority number first), others 3 at 70,
+    # a 0.2 at 80 -> 80 for all three
     seen = play(design("norflex_eam", pooling=True), world(0.0, 3, tso_mw=10.0), by_row(**PRICES), small(3))
-    assert [seen.cash(row) for row in range(3)] == [{"mfrr_forwarded": x} for x in (32.0, 32.0, 16.0)]
-    assert [seen.refused(row) for row in range(3)] == [{}, {}, {"POOL_TRIMMED": 0.2}]
-    assert [seen.energy(row)["forwarded_mwh"] for row in range(3)] == [0.4, 0.4, 0.2]
+    assert [seen.cash(row) for row in range(3)] == [{"mfrr_forwarded": x} for x in (16.0, 32.0, 32.0)]
+    assert [seen.refused(row) for row in range(3)] == [{"POOL_TRIMMED": 0.2}, {}, {}]
+    assert [seen.energy(row)["forwarded_mwh"] for row in range(3)] == [0.2, 0.4, 0.4]
 
 
 def test_a_pool_below_the_minimum_is_refused_and_needs_consent_of_each():

@@ -69,7 +69,9 @@ def libraries():
     return {n: busy(generate(keys[i * WORLDS : (i + 1) * WORLDS], rows=n, days=1), seed=n) for i, n in enumerate(SIZES)}
 
 
-@pytest.mark.parametrize("number", range(len(VARIANTS)), ids=lambda i: "-".join([VARIANTS[i][0], *map(str, VARIANTS[i][1].values())]))
+@pytest.mark.parametrize(
+    "number", range(len(VARIANTS)), ids=lambda i: "-".join([VARIANTS[i][0], *map(str, VARIANTS[i][1].values())])
+)
 def test_invariants_hold_whatever_is_decided(libraries, number: int):
     name, rules = VARIANTS[number]
     setting = design(name, **rules)
@@ -107,5 +109,15 @@ def test_a_thousand_episodes_were_played_and_things_happened():
     if TOTAL["episodes"] == 0:
         pytest.skip("runs after the episodes")
     assert TOTAL["episodes"] >= 1000
-    for what in ("local", "balancing", "forwards", "forwarded_activated", "refusals", "opted_out", "double_selected", "double_activated", "undelivered"):
+    for what in (
+        "local",
+        "balancing",
+        "forwards",
+        "forwarded_activated",
+        "refusals",
+        "opted_out",
+        "double_selected",
+        "double_activated",
+        "undelivered",
+    ):
         assert TOTAL[what] > 100.0, what

@@ -182,6 +182,17 @@ def test_what_the_look_ahead_permits_for_one_mtu_is_all_there_is(w, direction):
     assert simulate(w.p, w.content, more) > 1e-5
 
 
+@settings(max_examples=200)
+@given(commitments(), st.integers(0, 1))
+def test_what_the_look_ahead_permits_for_a_block_is_all_there_is_where_the_block_is_even(w, direction):
+    assume(w.tick % 4 == 0)  # the schedule and all that is committed is then constant over MTU 8 to 11
+    free = free_power(w.p, w.content, w.book, w.sums, w.plan, w.tick, 8, 4, ALL, ALL)[direction]
+    sign = 1.0 if direction == 0 else -1.0
+    called = [1.0 if direction == 0 else 0.0] * 12
+    more = path(w, called, dict.fromkeys(range(8, 12), sign * (free + 1e-3)))
+    assert simulate(w.p, w.content, more) > 1e-5
+
+
 def test_feasible_power_is_right_at_every_tick_of_an_episode():
     """Against a look ahead without rings: the observed power of each tick equals that from the whole later schedule.
 
@@ -212,9 +223,13 @@ def test_feasible_power_is_right_at_every_tick_of_an_episode():
                 continue
             up, down = contents[3][:2]
             energy = min(x[2] for x in contents[3:]) - p[s.MIN_MWH]
-            free[0] = min(power_for_drain_mw(drain_mwh(up, p[s.INTO], p[s.OUT]) + energy, p[s.INTO], p[s.OUT]), p[s.RATED_MW]) - up
+            free[0] = (
+                min(power_for_drain_mw(drain_mwh(up, p[s.INTO], p[s.OUT]) + energy, p[s.INTO], p[s.OUT]), p[s.RATED_MW]) - up
+            )
             energy = p[s.MAX_MWH] - max(x[3] for x in contents[3:])
-            free[1] = down - max(power_for_drain_mw(drain_mwh(down, p[s.INTO], p[s.OUT]) - energy, p[s.INTO], p[s.OUT]), -p[s.RATED_MW])
+            free[1] = down - max(
+                power_for_drain_mw(drain_mwh(down, p[s.INTO], p[s.OUT]) - energy, p[s.INTO], p[s.OUT]), -p[s.RATED_MW]
+            )
             seen = engine.observation[world, 0, [v.FEASIBLE_UP_MFRR, v.FEASIBLE_DN_MFRR]]
             assert seen.tolist() == pytest.approx([max(0.0, x) for x in free], abs=1e-5), (world, tick, length)
             compared, scheduled = compared + 1, scheduled + bool(plan[: s.PLAN_SLOTS].any())
@@ -245,8 +260,12 @@ def test_the_observed_schedule_and_commitments_are_ones_own(rows: int):
             for row in range(rows):
                 plan, seen = engine.plan[world, row], engine.observation[world, row].astype(float)
                 hours = [tick] + [tick - tick % 4 + 4 * k for k in range(1, 24)]
-                assert seen[v.BOOK + 12 : v.BOOK + 36].tolist() == pytest.approx([plan[t % s.PLAN_SLOTS] for t in hours], abs=1e-5)
-                net = [plan[(tick + j) % s.PLAN_SLOTS] + engine.sums[world, row, s.NET, (tick + j) % s.BOOK_SLOTS] for j in range(12)]
+                assert seen[v.BOOK + 12 : v.BOOK + 36].tolist() == pytest.approx(
+                    [plan[t % s.PLAN_SLOTS] for t in hours], abs=1e-5
+                )
+                net = [
+                    plan[(tick + j) % s.PLAN_SLOTS] + engine.sums[world, row, s.NET, (tick + j) % s.BOOK_SLOTS] for j in range(12)
+                ]
                 assert seen[v.BOOK : v.BOOK + 12].tolist() == pytest.approx(net, abs=1e-5)
                 nonzero += bool(np.any(seen[v.BOOK + 14 : v.BOOK + 36]))
     assert nonzero > 200
@@ -334,7 +353,9 @@ def test_accept_is_the_merit_order(book, sign, need, volume, reference, height, 
         assert amount >= mw - 1e-7 or key >= sign * price - 1e-9 or mine + others <= 1e-9 or key > sign * limit
 
 
-@given(st.floats(0.0, 20.0), st.floats(0.01, 20.0), prices, st.floats(0.0, 300.0), st.sampled_from([1.0, -1.0]), st.floats(-300, 300))
+@given(
+    st.floats(0.0, 20.0), st.floats(0.01, 20.0), prices, st.floats(0.0, 300.0), st.sampled_from([1.0, -1.0]), st.floats(-300, 300)
+)
 def test_background_alone_is_accept_without_offers(need, volume, reference, height, sign, limit):
     anchor = reference + sign * height
     alone = background_alone_mw(CURVE, sign, need, volume, reference, anchor, limit)
@@ -455,6 +476,8 @@ def test_the_better_price_is_never_worse_for_the_fsp(bid, marginal, sign):
     assert forwarded_price(s.AT_MARGINAL, bid, marginal, sign) == marginal
 
 
-@pytest.mark.parametrize(("minutes", "gate", "publication"), [(0, 0, 0), (7.5, 1, 0), (14, 1, 0), (15, 1, 1), (44, 3, 2), (45, 3, 3), (120, 8, 8)])
+@pytest.mark.parametrize(
+    ("minutes", "gate", "publication"), [(0, 0, 0), (7.5, 1, 0), (14, 1, 0), (15, 1, 1), (44, 3, 2), (45, 3, 3), (120, 8, 8)]
+)
 def test_off_grid_times(minutes: float, gate: int, publication: int):
     assert (lead_mtu(minutes, earlier=True), lead_mtu(minutes, earlier=False)) == (gate, publication)
