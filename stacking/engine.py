@@ -89,6 +89,7 @@ class Engine:
         self.observation = np.zeros((b, n, v.OBSERVATIONS_W), np.float32)
         self.mask = np.zeros((b, n, v.ACTIONS_W), np.bool_)
         own = b if self.backend == "parallel" else 1
+        self._home = np.arange(b) % own
         self._scratch = np.zeros((own, s.SCRATCH_ROWS, s.SCRATCH_W))
         self._offers, self._spare = np.zeros((own, 2 * n, OFFER_W)), np.zeros((own, 2 * n, OFFER_W))
         self._fault = np.zeros((b + 1, 2), np.int64)
@@ -157,7 +158,7 @@ class Engine:
         return (
             k.gates, k.products, k.curves, k.rules, k.rules_seen, k.bounds, self.params,
             lib.series, self._hourly, lib.calendar, lib.scalars, lib.length, self._start, lib.priority,
-            self.scenario, self.clock, todo, action,
+            self.scenario, self.clock, self._home, todo, action,
             self.state, self.book, self.sums, self.plan, self.world, self.recent,
             self.flows, self.market, self.reward, self.observation, self.mask, self.ended,
             self._scratch, self._offers, self._spare, self._fault,

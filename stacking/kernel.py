@@ -28,7 +28,7 @@ from .units import MTU_PER_HOUR
 def advance(
     gates: Any, products: Any, curves: Any, rules: Any, rules_seen: Any, bounds: Any, params: Any,
     series: Any, hourly: Any, calendar: Any, scalars: Any, length: Any, start: Any, priority: Any,
-    scenario: Any, clock: Any, todo: Any, action: Any,
+    scenario: Any, clock: Any, home: Any, todo: Any, action: Any,
     state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any,
     flow: Any, result: Any, reward: Any, observation: Any, mask: Any, ended: Any, scratch: Any, offers: Any, spare: Any,
     fault: Any,
@@ -42,7 +42,7 @@ def advance(
         bounds: (2, ACTIONS_W) lowest and highest action.
         params: (portfolio, PARAMS_W).
         series, calendar, scalars, length, start, priority: the scenario library; hourly: its hourly series, transposed.
-        scenario, clock: (world,) scenario index and tick.
+        scenario, clock, home: (world,) scenario index, tick, index of its scratch memory.
         todo: (world,) SKIP, STEP, RESTART or IDLE.
         action: (world, portfolio, ACTIONS_W).
         state, book, sums, plan, world, recent: state, see `stacking.state`; changed.
@@ -54,7 +54,7 @@ def advance(
     for b in prange(clock.shape[0]):
         if todo[b] == s.SKIP:
             continue
-        k, free = scenario[b], b if scratch.shape[0] > 1 else 0
+        k, free = scenario[b], home[b]
         tick = clock[b]
         fault[b, 0] = fault[b, 1] = -1
         if todo[b] == s.STEP and tick < length[k] and not within_bounds(action[b], mask[b], bounds, fault[b]):

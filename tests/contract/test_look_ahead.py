@@ -3,7 +3,7 @@
 One world per tested tick t: its scenario is garbage in everything that is not known at t, as the columns document it:
 
 - balancing background of an MTU: known when its clearing is published, at the start of the MTU;
-- local background of a block: known when its clearing is published, one tick after the clearing (the result of it);
+- local background of a block: known when the result of its clearing is published;
 - imbalance price and dominating direction: after the MTU; need forecast: three MTU ahead;
 - realised hourly means: as far as published (day-ahead results at 13:00); forecasts from the moment they were made on;
 - local forecasts: near ones three hours ahead, far ones seven; the terminal price: never.
@@ -68,14 +68,14 @@ def unknown(lib: Library, setting, tick: int, early: str = "") -> dict[str, np.n
     length, hours = int(lib.length[0]), lib.hourly.shape[1]
     mtu, hour, now = np.arange(lib.series.shape[1]), np.arange(hours), min(tick, length - 1)
     one = {group: int(group == early) for group in GROUPS}
-    lead = lead_mtu(setting.products["lfm"].clearing_min, earlier=True)
+    told = lead_mtu(setting.products["lfm"].publication_min, earlier=False)
     zone = ZoneInfo(lib.timezone)
     start = lib.start_utc[0].astype(dt.datetime).replace(tzinfo=dt.UTC)
     moment = start + dt.timedelta(minutes=15 * now)
     day = np.array([(start + dt.timedelta(hours=h)).astimezone(zone).toordinal() for h in range(hours)])
     out = {
         "balancing": mtu > tick - one["balancing"],
-        "local": mtu - mtu % 4 - lead >= tick - 4 * one["local"],
+        "local": mtu - mtu % 4 > tick + told - 4 * one["local"],
         "imbalance": mtu >= tick - one["imbalance"],
         "need forecast": mtu > tick + 3 - one["need forecast"],
         "realised": hour >= now // 4 + lib.calendar[0, now, c.KNOWN_HOURS] - one["realised"],
@@ -120,9 +120,9 @@ def spoiled(lib: Library, setting, ticks: list[int], early: str = "") -> Library
     return replace(lib, series=series, hourly=hourly, scalars=scalars, keys=lib.keys * (len(ticks) + 1), **many)
 
 
-def compare(lib: Library, name: str, early: str = "") -> tuple[int, int, int, float]:
+def compare(lib: Library, name: str, early: str = "", **changes: dict) -> tuple[int, int, int, float]:
     """Play all worlds with the same actions; return views compared, views that differ up to t, and after t; MWh traded."""
-    setting, length = design(name), int(lib.length[0])
+    setting, length = design(name, **changes), int(lib.length[0])
     ticks = chosen_ticks(length)
     engine = Engine(setting, PORTFOLIOS, spoiled(lib, setting, ticks, early), len(ticks) + 1)
     engine.reset(np.arange(len(ticks) + 1))
@@ -167,6 +167,15 @@ def test_the_test_sees_a_leak_of_every_kind(lib: Library, group: str):
 
 def test_parallel_late_learns_of_the_local_call_after_it(lib: Library):
     assert compare(lib, "parallel_late", early="local")[1] > 0
+
+
+@pytest.mark.parametrize("minutes", [90.0, 45.0, 15.0, -15.0])
+def test_a_local_result_is_not_seen_before_a_late_publication(lib: Library, minutes: float):
+    """The price of the next block, cleared meanwhile, is not told with the result of the block before."""
+    compared, wrong, _, traded = compare(lib, "parallel_adjusted", lfm={"publication_min": minutes})
+    assert wrong == 0
+    assert compared > 5000
+    assert traded > 100.0
 
 
 def test_a_forecast_that_looks_ahead_is_caught(lib: Library, monkeypatch: pytest.MonkeyPatch):

@@ -110,6 +110,20 @@ def test_opposite_bids_are_blocked_after_a_local_sale_that_the_tso_knows_of(cons
     assert seen.power() == [1.0 - down] * 4
 
 
+@pytest.mark.parametrize(("dso_up", "consent", "down"), [(1.0, 1.0, 0.0), (0.0, 1.0, 1.0), (1.0, 0.0, 0.0)])
+def test_the_opposite_local_bid_is_not_forwarded_either(dso_up: float, consent: float, down: float):
+    # offered locally for the same hour: 1 MW up at 80 and 1 MW down at 30. If the DSO takes the up bid, the down bid stays
+    # at home: the TSO would sell back at 30 what the DSO has just bought at 80
+    lib = world(dso_up, tso_mw=0.0)
+    need(lib, MFRR, DN, 2.0, volume=2.0, reference=50.0, anchor=20.0)
+    both = merged(local("up", 0.25, 80.0, consent=consent), local("dn", 0.25, 30.0))
+    seen = play(design("norflex_eam"), lib, both)
+    assert seen.energy().get("activated_forwarded_mwh", 0.0) == down
+    assert seen.power() == [dso_up - down] * 4
+    if dso_up and consent:
+        assert seen.refused() == {"OPPOSITE_SALE": 1.0}
+
+
 def test_intraday_cannot_buy_back_what_was_sold_locally():
     # ID gate of MTU 8 is tick 4: buying (-1) is the opposite of the local up sale; 5 MW = 4 + 1 sold are wanted
     seen = play(design("norflex_eam"), world(1.0), merged(local("up", 0.25, 80.0), {4: {"id_power_frac": -1.0}}))
