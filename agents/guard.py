@@ -123,9 +123,7 @@ def _unpack(strategy: Strategy, answer: Any, shape: tuple[int, ...]) -> tuple[Fl
     return action, state
 
 
-def _refuse_value(
-    strategy: Strategy, action: FloatArray, bad: BoolArray, layout: Layout, row_name: Callable[[int], str]
-) -> None:
+def _refuse_value(strategy: Strategy, action: FloatArray, bad: BoolArray, layout: Layout, row_name: Callable[[int], str]) -> None:
     """Name the first value that is not finite or outside its bounds."""
     row, column = (int(i) for i in np.argwhere(bad)[0])
     value, field = float(action[row, column]), layout.fields[column]
@@ -138,15 +136,11 @@ def _refuse_value(
         key=field.name,
         value=value,
         allowed=f"{field.low:g}..{field.high:g} {field.unit}".rstrip(" -"),
-        remedy=_REMEDY_RANGE
-        if finite
-        else "Look for a division by zero or an empty mean; closed columns may hold anything.",
+        remedy=_REMEDY_RANGE if finite else "Look for a division by zero or an empty mean; closed columns may hold anything.",
     )
 
 
-def _check_side_effects(
-    strategy: Strategy, observation: FloatArray, mask: BoolArray, views: tuple, before: tuple | None
-) -> None:
+def _check_side_effects(strategy: Strategy, observation: FloatArray, mask: BoolArray, views: tuple, before: tuple | None) -> None:
     """Check that the arguments are unchanged and the global generators were not used."""
     changed = ""
     for name, array, view, old in zip(

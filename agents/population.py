@@ -63,9 +63,7 @@ class Population:
         """
         self._worlds, self._call, self._states = len(seeds), 0, {}
         for label, strategy in self.strategies.items():
-            rows = [
-                seed_of(strategy.name, world, self.portfolio_names[row]) for world in seeds for row in self.rows[label]
-            ]
+            rows = [seed_of(strategy.name, world, self.portfolio_names[row]) for world in seeds for row in self.rows[label]]
             self._states[label] = checked_start(
                 strategy, len(rows), np.array(rows, dtype=np.int64), time_limit_s=self._time_limit_s
             )
@@ -111,9 +109,7 @@ class Population:
     def _check_shapes(self, observation: FloatArray, mask: BoolArray) -> None:
         """Check that a start came before and that the arrays fit."""
         if not self._worlds:
-            raise StackingError(
-                "The population has not been started.", place="Population.act", remedy="Call start(seeds) first."
-            )
+            raise StackingError("The population has not been started.", place="Population.act", remedy="Call start(seeds) first.")
         wanted = (self._worlds, len(self.assignment))
         for name, array, width in (("observation", observation, OBSERVATIONS_W), ("mask", mask, ACTIONS_W)):
             if array.shape != (*wanted, width):

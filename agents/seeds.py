@@ -26,9 +26,7 @@ def seed_of(*purpose: object) -> int:
 def row_seeds(n: int, seed: Seed) -> UintArray:
     """Return one seed per row, (n,): the given ones, or row numbers mixed into a single one."""
     if isinstance(seed, (int, np.integer)):
-        return mix(
-            np.uint64(int(seed) & 0xFFFFFFFFFFFFFFFF) + np.arange(n, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        )
+        return mix(np.uint64(int(seed) & 0xFFFFFFFFFFFFFFFF) + np.arange(n, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
     return np.asarray(seed).astype(np.uint64).reshape(n)
 
 

@@ -87,7 +87,7 @@ def take_offer(
             book[slot, column(ledger, s.OFFERED, d)] = quantity
             book[slot, column(ledger, s.PENDING, d)] = quantity
             book[slot, column(ledger, s.PRICE, d)] = action[first_action + 2 + d]
-            renew_sums(book, sums, slot)
+            renew_sums(params, book, sums, plan, tau)
 
 
 @law
@@ -144,6 +144,7 @@ def trade_intraday(
         return
     state[s.STALE] = 1.0
     plan[(tick + lead) % s.PLAN_SLOTS] += volume
+    renew_sums(params, book, sums, plan, tick + lead)
     slot = (tick + lead) % s.BOOK_SLOTS
     sums[s.ID_MW, slot] += volume
     sums[s.ID_VALUE, slot] += volume * MTU_H * (price - (rules[s.ID_HALF_SPREAD] if direction == 0 else -rules[s.ID_HALF_SPREAD]))
@@ -249,7 +250,7 @@ def doubly_sold_mw(params: Any, book: Any, slot: int, position: float, direction
 
 
 @law
-def publish(ledger: int, first: int, count: int, book: Any, sums: Any) -> None:
+def publish(ledger: int, first: int, count: int, params: Any, book: Any, sums: Any, plan: Any) -> None:
     """Make the results of a ledger known to its owner: sold becomes known, nothing stays pending."""
     for tau in range(first, first + count):
         slot = tau % s.BOOK_SLOTS
@@ -258,4 +259,4 @@ def publish(ledger: int, first: int, count: int, book: Any, sums: Any) -> None:
         for d in range(2):
             book[slot, column(ledger, s.KNOWN, d)] = book[slot, column(ledger, s.SOLD, d)]
             book[slot, column(ledger, s.PENDING, d)] = 0.0
-        renew_sums(book, sums, slot)
+        renew_sums(params, book, sums, plan, tau)

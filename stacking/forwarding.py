@@ -20,9 +20,8 @@ from .units import MTU_H, POWER_EPSILON_MW
 
 @law
 def forward_unsold(
-    source: int, target: int, first: int, count: int, product: Any, rules: Any, priority: Any, book: Any,
-    sums: Any, offers: Any, spare: Any,
-    flow: Any,
+    source: int, target: int, first: int, count: int, product: Any, rules: Any, params: Any, priority: Any,
+    book: Any, sums: Any, plan: Any, offers: Any, spare: Any, flow: Any,
 ) -> None:  # fmt: skip
     """Forward the unsold part of local bids for the MTU of a block to the receiving market's ledger.
 
@@ -31,7 +30,7 @@ def forward_unsold(
         first, count: the block of delivery MTU.
         product: (PRODUCT_W,) receiving product.
         rules: (RULES_W,) rules of sharing.
-        priority, book, sums, flow: matrices of all portfolios of the world.
+        params, priority, book, sums, plan, flow: matrices of all portfolios of the world.
         offers, spare: scratch of the merit order.
     """
     for tau in range(first, first + count):
@@ -60,9 +59,12 @@ def forward_unsold(
                     offers[n, OFFER_ROW] = row
                     n += 1
                 else:
-                    forward_alone(product, book[row], sums[row], flow[row], source, target, slot, d, unsold)
+                    forward_alone(product, book[row], flow[row], source, target, slot, d, unsold)
             if n > 0:
-                forward_pool(product, book, sums, flow, source, target, slot, d, offers, spare, n)
+                forward_pool(product, book, flow, source, target, slot, d, offers, spare, n)
+        for row in range(book.shape[0]):
+            if book[row, slot, column(target, s.PENDING, 0)] + book[row, slot, column(target, s.PENDING, 1)] > 0.0:
+                renew_sums(params[row], book[row], sums[row], plan[row], tau)
 
 
 @law
@@ -87,7 +89,7 @@ def may_forward(product: Any, rules: Any, consented: float, flow: Any, unsold_mw
 
 @law
 def forward_alone(
-    product: Any, book: Any, sums: Any, flow: Any, source: int, target: int, slot: int, direction: int, unsold_mw: float
+    product: Any, book: Any, flow: Any, source: int, target: int, slot: int, direction: int, unsold_mw: float
 ) -> None:
     """Forward one bid: whole multiples of the granularity from the minimum on."""
     quantity = round_down(unsold_mw, product[s.GRANULARITY_MW])
@@ -95,24 +97,22 @@ def forward_alone(
         flow[f.REFUSED + codes.BELOW_MINIMUM] += unsold_mw * MTU_H
         return
     flow[f.REFUSED + codes.GRANULARITY_REST] += max(0.0, unsold_mw - quantity) * MTU_H
-    enter(book, sums, flow, source, target, slot, direction, quantity)
+    enter(book, flow, source, target, slot, direction, quantity)
 
 
 @law
-def enter(book: Any, sums: Any, flow: Any, source: int, target: int, slot: int, direction: int, quantity_mw: float) -> None:
+def enter(book: Any, flow: Any, source: int, target: int, slot: int, direction: int, quantity_mw: float) -> None:
     """Write a forwarded bid at its local price; from now on it is locked against own offers of the same MW."""
     book[slot, column(target, s.OFFERED, direction)] = quantity_mw
     book[slot, column(target, s.PENDING, direction)] = quantity_mw
     book[slot, column(target, s.PRICE, direction)] = book[slot, column(source, s.PRICE, direction)]
     flow[f.FORWARDED_MWH] += quantity_mw * MTU_H
-    renew_sums(book, sums, slot)
 
 
 @law
 def forward_pool(
     product: Any,
     book: Any,
-    sums: Any,
     flow: Any,
     source: int,
     target: int,
@@ -143,4 +143,4 @@ def forward_pool(
         left -= taken
         flow[row, f.REFUSED + codes.POOL_TRIMMED] += (offers[i, OFFER_MW] - taken) * MTU_H
         if taken > POWER_EPSILON_MW:
-            enter(book[row], sums[row], flow[row], source, target, slot, direction, taken)
+            enter(book[row], flow[row], source, target, slot, direction, taken)

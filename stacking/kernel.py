@@ -19,7 +19,7 @@ from .columns import market_column
 from .coordination import clear_market, publish, take_offer, trade_intraday
 from .delivery import count_double, deliver, settle, settle_terminal, settled_imbalance_price
 from .forwarding import forward_unsold
-from .lookahead import renew_plan, span_mw
+from .lookahead import renew_plan, renew_sums, span_mw
 from .markets.day_ahead import plan_day
 from .observe import is_due, observe_hours, observe_portfolio, observe_world, open_columns
 from .units import MTU_PER_HOUR
@@ -175,6 +175,8 @@ def buy_day(
     plan_day(params, plan, scratch, hourly, day[c.NEXT_DAY_FORECAST], first, count, low, high,
              action[v.DA_VOLUME_FRAC], action[v.DA_MIN_SPREAD], action[v.DA_END_CONTENT_FRAC])  # fmt: skip
     renew_plan(params, plan, tick, first + count - 1)
+    for tau in range(tick, tick + s.WINDOW):
+        renew_sums(params, book, sums, plan, tau)
 
 
 @law
@@ -194,7 +196,7 @@ def clearings(
                              book, plan, world, recent, offers, spare, flow, result)  # fmt: skip
             else:
                 forward_unsold(gates[g, s.LEDGER], gates[g, s.TARGET], first, count, products[market], rules,
-                               priority, book, sums, offers, spare, flow)  # fmt: skip
+                               params, priority, book, sums, plan, offers, spare, flow)  # fmt: skip
 
 
 @law
@@ -225,6 +227,7 @@ def deliveries(
         book[r, (tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
         for column in range(s.SUMS_W):
             sums[r, column, (tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
+        renew_sums(params[r], book[r], sums[r], plan[r], tick + s.WINDOW)  # enters the window at the next tick
     up, down, price = world[slot, s.CLEARED_UP], world[slot, s.CLEARED_DN], settled_imbalance_price(at, world, slot)
     result[f.PRICE_MFRR_UP], result[f.PRICE_MFRR_DN], result[f.PRICE_IMBALANCE], result[f.PRICE_DA] = (
         up,
@@ -259,7 +262,7 @@ def look(
         first, count = tick + gates[g, s.LEAD], gates[g, s.COUNT]
         if kind == s.PUBLISH and first >= 0 and (gates[g, s.ALIGNED] == 0 or first % 4 == 0):
             for r in range(params.shape[0]):
-                publish(ledger, first, count, book[r], sums[r])
+                publish(ledger, first, count, params[r], book[r], sums[r], plan[r])
             if ledger == c.LFM:
                 recent[s.RECENT_LFM_PRICE] = recent[s.PENDING_LFM_PRICE]
                 for tau in range(first, first + count):

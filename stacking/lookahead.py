@@ -24,8 +24,9 @@ def column(ledger: int, field: int, direction: int) -> int:
 
 
 @law
-def renew_sums(book: Any, sums: Any, slot: int) -> None:
-    """Renew the sums over ledgers of one slot after any of its entries changed."""
+def renew_sums(params: Any, book: Any, sums: Any, plan: Any, tau: int) -> None:
+    """Renew the sums over ledgers of one MTU after its schedule or any of its entries changed."""
+    slot = tau % s.BOOK_SLOTS
     net, up, down = 0.0, 0.0, 0.0
     for ledger in range(c.LEDGERS_W):
         net += book[slot, column(ledger, s.KNOWN, 0)] - book[slot, column(ledger, s.KNOWN, 1)]
@@ -36,6 +37,9 @@ def renew_sums(book: Any, sums: Any, slot: int) -> None:
     known = book[slot, column(c.FORWARDED, s.KNOWN, 0)] - book[slot, column(c.FORWARDED, s.KNOWN, 1)]
     waiting = book[slot, column(c.FORWARDED, s.PENDING, 0)] - book[slot, column(c.FORWARDED, s.PENDING, 1)]
     sums[s.NET_PASSED, slot] = known + waiting
+    most, least = span_mw(params, book, sums, plan, slot, tau % s.PLAN_SLOTS, s.ALL_LEDGERS, s.ALL_LEDGERS)
+    sums[s.DRAIN_HI, slot] = drain_mwh(most, params[s.INTO], params[s.OUT])
+    sums[s.DRAIN_LO, slot] = drain_mwh(least, params[s.INTO], params[s.OUT])
 
 
 @law
@@ -95,17 +99,23 @@ def free_power(
     low, high, sum_hi, sum_lo, draw, fill = content, content, 0.0, 0.0, 0.0, 0.0
     slot, place = tick % s.BOOK_SLOTS, tick % s.PLAN_SLOTS
     block_slot, block_place = slot, place
+    everything = sold == s.ALL_LEDGERS and pending == s.ALL_LEDGERS
     reach = s.WINDOW + (MTU_PER_HOUR - (tick + s.WINDOW) % MTU_PER_HOUR) % MTU_PER_HOUR
     for j in range(reach):
         if j == first:
             low, high, sum_hi, sum_lo = low - sum_hi, high - sum_lo, 0.0, 0.0
             draw, fill = -FAR_MWH, FAR_MWH
             block_slot, block_place = slot, place
-        most, least = plan[place], plan[place]  # beyond the window nothing but the schedule can be committed
-        if j < s.WINDOW:
+        if j >= s.WINDOW:  # beyond the window nothing but the schedule can be committed
+            drain_hi = drain_mwh(plan[place], into, out)
+            drain_lo = drain_hi
+        elif everything:
+            drain_hi, drain_lo = sums[s.DRAIN_HI, slot], sums[s.DRAIN_LO, slot]
+        else:
             most, least = span_mw(params, book, sums, plan, slot, place, sold, pending)
-        sum_hi += drain_mwh(most, into, out)
-        sum_lo += drain_mwh(least, into, out)
+            drain_hi, drain_lo = drain_mwh(most, into, out), drain_mwh(least, into, out)
+        sum_hi += drain_hi
+        sum_lo += drain_lo
         draw, fill = max(draw, sum_hi), min(fill, sum_lo)
         slot = slot + 1 if slot + 1 < s.BOOK_SLOTS else 0
         place = place + 1 if place + 1 < s.PLAN_SLOTS else 0

@@ -29,8 +29,10 @@ BOOK_W = 3 * LEDGER_FIELDS * 2
 # Slots come last: a look ahead reads few columns of many MTU, and the cache decides the speed.
 # With them the intraday trades of the MTU, MW (contained in the position) and value in EUR, and the consent that was given
 # when the local bid for this MTU was made.
-NET, UP_PENDING, DN_PENDING, NET_LOCAL, NET_PASSED, ID_MW, ID_VALUE, CONSENTED = 0, 1, 2, 3, 4, 5, 6, 7
-SUMS_W = 8
+# DRAIN_HI/DRAIN_LO: energy that schedule and all commitments take from the store in the MTU at most/at least, MWh (zero
+# before the MTU enters the window).
+NET, UP_PENDING, DN_PENDING, NET_LOCAL, NET_PASSED, ID_MW, ID_VALUE, CONSENTED, DRAIN_HI, DRAIN_LO = range(10)
+SUMS_W = 10
 
 # ---- schedule, (world, portfolio, PLAN_W) ---------------------------------------------------------------------------------
 # First a ring of the position over delivery MTU (MW), then two rings over delivery hours. DRAW: largest energy that the

@@ -58,9 +58,7 @@ def check_methods(strategy: Any, place: str) -> None:
     name = getattr(strategy, "name", None)
     if not isinstance(name, str) or not name:
         remedy = 'Add a line such as   name = "mine"   to the class.'
-        raise StackingError(
-            "The strategy has no name.", place=place, key="name", value=name, allowed="text", remedy=remedy
-        )
+        raise StackingError("The strategy has no name.", place=place, key="name", value=name, allowed="text", remedy=remedy)
     for method, arguments in (("start", ("n", "seed")), ("act", ("observation", "mask", "state"))):
         wanted = ", ".join(arguments)
         remedy = f"Define   def {method}(self, {wanted}):   as `stacking new-strategy FILE` writes it."

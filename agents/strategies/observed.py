@@ -90,9 +90,7 @@ def drain_mwh(power_mw: FloatArray, eta: FloatArray) -> FloatArray:
     return np.where(power_mw > 0.0, power_mw / eta, power_mw * eta) * MTU_H
 
 
-def content_path_mwh(
-    committed_mw: FloatArray, content_mwh: FloatArray, capacity_mwh: FloatArray, eta: FloatArray
-) -> FloatArray:
+def content_path_mwh(committed_mw: FloatArray, content_mwh: FloatArray, capacity_mwh: FloatArray, eta: FloatArray) -> FloatArray:
     """Return the content at the start of t..t+12 if what is committed happens, (n, 13) MWh, inside 0..capacity."""
     path = np.empty((len(content_mwh), BOOK_MTU + 1))
     path[:, 0] = content_mwh

@@ -75,9 +75,7 @@ def share_of(feasible_mw: FloatArray, permitted_mw: FloatArray) -> FloatArray:
     return np.where(feasible_mw > 1e-9, np.minimum(1.0, feasible_mw / np.maximum(permitted_mw, 1e-9)), 0.0)
 
 
-def honest_balancing_shares(
-    observation: FloatArray, seen: Seen, exposed: BoolArray, coordinated: BoolArray
-) -> FloatArray:
+def honest_balancing_shares(observation: FloatArray, seen: Seen, exposed: BoolArray, coordinated: BoolArray) -> FloatArray:
     """Return the shares (n, 2: up, down) of the permitted power that can be delivered whatever happens locally.
 
     Offered = share x permitted, and what is permitted cannot be observed. It equals the feasible power where the gate

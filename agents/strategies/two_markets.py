@@ -57,9 +57,7 @@ class StackState:
 
 def start(n: int) -> StackState:
     """Return the state of n rows before their first decision."""
-    return StackState(
-        np.full(n, -1.0), np.zeros((n, CURVES, CELLS)), np.zeros(n), np.full((n, 2), np.inf), np.zeros(n, bool)
-    )
+    return StackState(np.full(n, -1.0), np.zeros((n, CURVES, CELLS)), np.zeros(n), np.full((n, 2), np.inf), np.zeros(n, bool))
 
 
 def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: Terms) -> tuple[FloatArray, StackState]:

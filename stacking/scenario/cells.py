@@ -45,9 +45,7 @@ def read_stamp(path: Path, cell: Any, row: int) -> int:
     """
     text = "" if cell is None else cell.isoformat() if isinstance(cell, dt.datetime) else str(cell).strip()
     try:
-        moment = dt.datetime.fromisoformat(
-            text.removesuffix("UTC").rstrip() + "+00:00" if text.endswith("UTC") else text
-        )
+        moment = dt.datetime.fromisoformat(text.removesuffix("UTC").rstrip() + "+00:00" if text.endswith("UTC") else text)
         if moment.tzinfo is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
             raise ValueError("year")
     except ValueError as error:

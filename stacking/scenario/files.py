@@ -213,6 +213,4 @@ def _step(path: Path, stamps: NDArray[np.int64], rows: Sequence[int]) -> int:
 
 
 def _numbers(path: Path, name: str, cells: Iterable[Any], rows: Sequence[int]) -> Floats:
-    return np.array(
-        [read_number(path, name, cell, row) for cell, row in zip(cells, rows, strict=True)], dtype=np.float64
-    )
+    return np.array([read_number(path, name, cell, row) for cell, row in zip(cells, rows, strict=True)], dtype=np.float64)

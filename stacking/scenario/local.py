@@ -98,9 +98,7 @@ def _foresee(event: _Event, clock: Clock, need: Floats, limit: Floats) -> None:
             limit[lead, hours] = sign * event.limit * np.exp(event.limit_error[lead])
 
 
-def _events(
-    key: ScenarioKey, clock: Clock, coupling: Floats | None, p: Local, f: Forecast, *, alarm: bool
-) -> list[_Event]:
+def _events(key: ScenarioKey, clock: Clock, coupling: Floats | None, p: Local, f: Forecast, *, alarm: bool) -> list[_Event]:
     days = int(clock.day[-1]) + 1
     first_hour = np.searchsorted(clock.day, np.arange(days))
     events = []

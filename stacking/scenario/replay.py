@@ -81,9 +81,7 @@ def replay(
     )
 
 
-def _world(
-    table: PriceTable, plan: Plan, key: ScenarioKey, day: dt.date, days: int, timezone: str, p: Parameters
-) -> World:
+def _world(table: PriceTable, plan: Plan, key: ScenarioKey, day: dt.date, days: int, timezone: str, p: Parameters) -> World:
     clock = make_clock(day, days, timezone)
     at, ticks, end = first_tick(table, clock), clock.ticks, clock.ticks // MTU_PER_HOUR
     draws = ScenarioKey(ALL, key.source, key.seed, key.episode)  # a window is the same in every split

@@ -93,9 +93,7 @@ def _dense(file: PriceFile, first: int, count: int) -> dict[str, Floats]:
     return out
 
 
-def _merge(
-    columns: dict[str, Floats], origin: dict[str, Path], name: str, values: Floats, file: PriceFile, first: int
-) -> None:
+def _merge(columns: dict[str, Floats], origin: dict[str, Path], name: str, values: Floats, file: PriceFile, first: int) -> None:
     if name not in columns:
         columns[name], origin[name] = values, file.path
         return
@@ -116,18 +114,14 @@ def _merge(
 def _notes(file: PriceFile) -> list[str]:
     """Return what a reader must know about one file: span, ignored columns, missing rows, empty cells."""
     name, end = file.path.name, int(file.stamp_s[-1]) + file.step_s
-    notes = [
-        f"{name}: {len(file.stamp_s)} rows of {file.step_s // 60} minutes, {iso(int(file.stamp_s[0]))} to {iso(end)}"
-    ]
+    notes = [f"{name}: {len(file.stamp_s)} rows of {file.step_s // 60} minutes, {iso(int(file.stamp_s[0]))} to {iso(end)}"]
     if file.ignored:
         notes.append(f"{name}: columns not used: {', '.join(file.ignored)}")
     steps = np.diff(file.stamp_s)
     gaps = np.flatnonzero(steps > file.step_s)
     if len(gaps):
         missing = int((steps[gaps] // file.step_s - 1).sum())
-        where = "; ".join(f"after {iso(int(file.stamp_s[at]))}" for at in gaps[:5]) + (
-            " and more" if len(gaps) > 5 else ""
-        )
+        where = "; ".join(f"after {iso(int(file.stamp_s[at]))}" for at in gaps[:5]) + (" and more" if len(gaps) > 5 else "")
         notes.append(f"{name}: {missing} missing rows in {len(gaps)} gaps: {where}")
     for column, values in file.columns.items():
         if empty := int(np.isnan(values).sum()):

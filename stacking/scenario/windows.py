@@ -57,9 +57,7 @@ class Plan:
                 synthetic.append("balancing needs in MW")
             else:
                 needed[found[0]] = found[1].sum(axis=0)
-                synthetic.append(
-                    f"balancing need of {p.minimal_need_mw:g} MW where a price differs from day-ahead without need"
-                )
+                synthetic.append(f"balancing need of {p.minimal_need_mw:g} MW where a price differs from day-ahead without need")
         unused = sorted(set(columns) - set(needed) - set(found[0].split(" and ") if found else ()))
         if unused:
             notes.append(f"columns read but not used: {', '.join(unused)}")
@@ -77,9 +75,7 @@ def choose_windows(
     """
     first, end = delivery_days(table, plan, time_zone(timezone), days)
     period = split_period(first, end, split)
-    starts = [
-        day for day in (first + k * days * DAY for k in range((end - first).days // days)) if period.holds(day, days)
-    ]
+    starts = [day for day in (first + k * days * DAY for k in range((end - first).days // days)) if period.holds(day, days)]
     checked = [(day, missing_columns(table, plan, clock(day, days, timezone))) for day in starts]
     complete = [day for day, missing in checked if not missing]
     if not complete:
@@ -125,10 +121,7 @@ def delivery_days(table: PriceTable, plan: Plan, zone: ZoneInfo, days: int) -> t
     while episode_start(first, zone) < begin:
         first += DAY
     end = stop.astimezone(zone).date() + DAY
-    while (
-        local_midnight(end, zone) > stop
-        or max(local_midnight(end + DAY, zone), local_midnight(end, zone) + DAY) > da_stop
-    ):
+    while local_midnight(end, zone) > stop or max(local_midnight(end + DAY, zone), local_midnight(end, zone) + DAY) > da_stop:
         end -= DAY
     if (end - first).days < days:
         raise StackingError(
@@ -172,9 +165,7 @@ def skipped(checked: Sequence[tuple[dt.date, tuple[str, ...]]], days: int) -> li
         if missing:
             skipped = [day for day, _ in run]
             last = skipped[-1] + (days - 1) * DAY
-            notes.append(
-                f"skipped {len(skipped)} window(s), delivery {skipped[0]} to {last}: missing {', '.join(missing)}"
-            )
+            notes.append(f"skipped {len(skipped)} window(s), delivery {skipped[0]} to {last}: missing {', '.join(missing)}")
     return notes
 
 

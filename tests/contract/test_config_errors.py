@@ -1,4 +1,4 @@
-"""Bad configuration: always a StackingError that names place, key, value or what is allowed, and a remedy; never another error."""
+"""Bad configuration: always a StackingError that names place, key, value or what is allowed, and a remedy."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, load):
     binary.write_bytes(b"\xff\xfe\x00name")
     with pytest.raises(StackingError, match="not valid TOML"):
         load(binary)
-    with pytest.raises(StackingError, match="Unknown design(?s:.*)exclusive"):
+    with pytest.raises(StackingError, match=r"Unknown design(?s:.*)exclusive"):
         load_design("parallell")
 
 
@@ -254,14 +254,15 @@ def test_what_is_shipped_is_valid_and_says_where_its_values_come_from():
 
 def test_an_engine_names_what_is_wrong_with_its_arguments():
     lib, setting = library(rows=2, scenarios=2), load_design("parallel")
-    for arguments, part in (
+    cases: tuple[tuple[tuple[Any, ...], str], ...] = (
         (((), lib, 1), "portfolio"),
         (((portfolio("a"), portfolio("b"), portfolio("c")), lib, 1), "rows"),
         (((portfolio("a"),), lib, 0), "worlds"),
         (((portfolio("a"),), lib, 1, "gpu"), "back end"),
         (((portfolio("a"), portfolio("a")), lib, 1, "python"), "name"),
         (((portfolio("a").model_copy(update={"count": 3}),), lib, 1, "python"), "count"),
-    ):
+    )
+    for arguments, part in cases:
         with pytest.raises(StackingError, match=part):
             Engine(setting, *arguments)
     engine = Engine(setting, (portfolio("a"),), lib, 3, "python")
@@ -330,9 +331,9 @@ def test_random_tables_are_designs_and_portfolios_or_named_errors(table: dict[st
         try:
             build()
         except StackingError as error:
-            assert error.place
-            assert error.render()
-            assert error.to_dict()["problem"]
+            assert error.place  # noqa: PT017
+            assert error.render()  # noqa: PT017
+            assert error.to_dict()["problem"]  # noqa: PT017
 
 
 PRODUCT_KEYS = sorted(tomllib.loads(PRODUCTS_FILE.read_text())["lfm"])
@@ -381,8 +382,8 @@ def test_a_damaged_design_is_still_a_design_or_a_named_error(name: str, damage: 
         design = design_from(data, "fuzz")
         compiled = compile_design(design)
     except StackingError as error:
-        assert error.place
-        assert error.remedy
+        assert error.place  # noqa: PT017
+        assert error.remedy  # noqa: PT017
         return
     assert all(math.isfinite(x) for x in compiled.rules)
     assert all(math.isfinite(x) for x in compiled.products.ravel())

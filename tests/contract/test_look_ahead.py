@@ -105,7 +105,7 @@ def spoiled(lib: Library, setting, ticks: list[int], early: str = "") -> Library
             ([c.DA_PRICE], later_prices),
         ):
             shape = (int(rows.sum()), len(columns))
-            series[i][np.ix_(rows, columns)] = np.abs(random.normal(0, 300, shape))
+            series[i][np.ix_(rows, np.array(columns))] = np.abs(random.normal(0, 300, shape))
         for column, rows in (
             (c.DA_MEAN, no["realised"]),
             *((FORECASTS[group][0], no[group]) for group in FORECASTS),

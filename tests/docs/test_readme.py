@@ -48,9 +48,8 @@ def test_the_command_runs(command: str, folder: Path) -> None:
     assert shutil.which(stacking), "the console script is installed next to python"
     if "--prices" in command:
         command += " --days 1 --seeds 2 --strategy rebid --design parallel"
-    done = subprocess.run(
-        ["bash", "-c", command.replace("stacking ", f"{stacking} ")], cwd=folder, capture_output=True, text=True, timeout=300, check=False
-    )
+    line = command.replace("stacking ", f"{stacking} ")
+    done = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip()
 

@@ -112,11 +112,11 @@ def test_opposite_bids_are_blocked_after_a_local_sale_that_the_tso_knows_of(cons
 
 @pytest.mark.parametrize(("dso_up", "consent", "down"), [(1.0, 1.0, 0.0), (0.0, 1.0, 1.0), (1.0, 0.0, 0.0)])
 def test_the_opposite_local_bid_is_not_forwarded_either(dso_up: float, consent: float, down: float):
-    # offered locally for the same hour: 1 MW up at 80 and 1 MW down at 30. If the DSO takes the up bid, the down bid stays
-    # at home: the TSO would sell back at 30 what the DSO has just bought at 80
+    # offered locally for the same hour: 1 MW up at 80 and 1 MW down at 48 (others: from 47 on). If the DSO takes the up
+    # bid, the down bid stays local: else the FSP would buy back from the TSO at 48 what the DSO has just bought at 80
     lib = world(dso_up, tso_mw=0.0)
     need(lib, MFRR, DN, 2.0, volume=2.0, reference=50.0, anchor=20.0)
-    both = merged(local("up", 0.25, 80.0, consent=consent), local("dn", 0.25, 30.0))
+    both = merged(local("up", 0.25, 80.0, consent=consent), local("dn", 0.25, 48.0))
     seen = play(design("norflex_eam"), lib, both)
     assert seen.energy().get("activated_forwarded_mwh", 0.0) == down
     assert seen.power() == [dso_up - down] * 4

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from stacking import flows as f
 from stacking import generate, load_design, scenario_keys
 from stacking import layout as v
+from stacking.agents.strategies import make_strategy
 from stacking.config import Battery, Portfolio
 from stacking.engine import Engine
 from stacking.experiments.runner import Contest, run
 from stacking.experiments.stats import revenue_eur_per_kw_year
-from stacking.agents.strategies import make_strategy
 from stacking.units import MTU_H
 
 # 1 MW / 2 MWh, round trip 0.86, wear 10 EUR/MWh, 1.5 cycles a day, foresight within the day, price taker, NO2 2025.
@@ -35,7 +36,8 @@ UNIT = Portfolio(
 
 def test_blind_double_selection_is_near_the_product_of_the_call_probabilities() -> None:
     """A store without energy limit offers everything everywhere: both calls hit the same MTU as often as chance says."""
-    lake = Portfolio(name="lake", connection_mw=1.0, battery=Battery(power_mw=1.0, capacity_mwh=100_000.0, start_content_frac=0.5))
+    store = Battery(power_mw=1.0, capacity_mwh=100_000.0, start_content_frac=0.5)
+    lake = Portfolio(name="lake", connection_mw=1.0, battery=store)
     library = generate(scenario_keys("validation", 192, seed=7))
     engine = Engine(load_design("parallel_late"), (lake,), library, worlds=192)
     engine.reset(np.arange(192))
@@ -50,7 +52,8 @@ def test_blind_double_selection_is_near_the_product_of_the_call_probabilities() 
         both += (engine.flows[:, 0, f.DOUBLE_ACTIVATED] > 0.0).sum()
         count += len(engine.flows)
     expected = local * balancing / count
-    assert local > 500 and balancing > 5000
+    assert local > 500
+    assert balancing > 5000
     assert 0.6 < both / expected < 1.7
 
 

@@ -71,9 +71,7 @@ def test_quarter_hourly_2025_day_by_day_leaves_out_only_days_with_gaps():
     used = ("imb_price", "da_price", "mfrr_up_price", "mfrr_dn_price", "balancing_demand_mw", "dominating_direction")
     gaps = {second for second, row in rows.items() if any(row[name] == "" for name in used)}
     assert len(gaps) == 15
-    reached = {
-        int(library.start_utc[s].astype(np.int64)) + 900 * k for s in range(130) for k in range(library.length[s])
-    }
+    reached = {int(library.start_utc[s].astype(np.int64)) + 900 * k for s in range(130) for k in range(library.length[s])}
     assert not gaps & reached
 
 
@@ -88,9 +86,7 @@ def test_hourly_2023_to_2025(paths):
     up = library.series[:, :, MFRR_UP + c.NEED]
     first = int(library.start_utc[0].astype(np.int64))
     expected = [float(rows[first + 3600 * h]["mfrr_up_act_mwh"]) for h in range(180)]
-    shown = [
-        float(rows[first + 3600 * h]["mfrr_up_price"]) > float(rows[first + 3600 * h]["da_price"]) for h in range(180)
-    ]
+    shown = [float(rows[first + 3600 * h]["mfrr_up_price"]) > float(rows[first + 3600 * h]["da_price"]) for h in range(180)]
     assert up[0, ::4].tolist()[:180] == [e if e > 0 else float(s) for e, s in zip(expected, shown, strict=True)]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from stacking import Engine, Library, default_portfolios, design_names, load_design, replay
 from stacking import columns as c
 from stacking import flows as f

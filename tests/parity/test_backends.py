@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_closed_columns_change_no_byte():
 def test_serial_and_parallel_are_separate_entries():
     names = {variant_name(advance, backend) for backend in ("serial", "parallel")}
     assert len(names) == 2
-    serial = build(advance, "serial")
+    serial: Any = build(advance, "serial")
     assert build(advance, "serial") is serial
     assert serial.py_func.__name__ == variant_name(advance, "serial")
     assert build(advance, "python") is advance
@@ -174,7 +175,7 @@ def object_code(dispatcher, name: str) -> bytes:
 def test_no_reference_counting_in_the_compiled_kernel(monkeypatch):
     engines(SETTINGS[0], "serial")
     name = variant_name(advance, "serial")
-    compiled = build(advance, "serial")
+    compiled: Any = build(advance, "serial")
     assert len(compiled.signatures) == 1  # one layout of arguments, one compilation
     assert b"NRT_incref" not in object_code(compiled, name)
     # the same look finds it where it is: a kernel with reference counting

@@ -36,7 +36,7 @@ def decide(engine: Engine, tick: int, random: np.random.Generator) -> np.ndarray
     low, high = engine.compiled.bounds
     shape = engine.mask.shape
     action = random.uniform(low, high, shape)
-    action[..., PRICES] = random.normal(60.0, 80.0, shape[:2] + (4,)).clip(low[PRICES], high[PRICES])
+    action[..., PRICES] = random.normal(60.0, 80.0, (*shape[:2], 4)).clip(low[PRICES], high[PRICES])
     corners = np.where(random.random(shape) < 0.5, low, high)
     extremes = np.where(random.random(shape) < 0.5, low, high)
     for world in range(shape[0]):
@@ -80,7 +80,7 @@ def test_invariants_hold_whatever_is_decided(libraries, number: int):
         engine = Engine(setting, FLEET[:rows] if rows < 5 else FLEET[::-1], libraries[rows], worlds=WORLDS)
         engine.reset(np.arange(WORLDS))
         random = np.random.default_rng([number, rows])
-        tick = 0
+        tick, action = 0, np.zeros(engine.mask.shape)
         while not engine.ended.all():
             before = engine.snapshot()
             action = decide(engine, tick, random)

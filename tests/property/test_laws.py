@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,6 +134,8 @@ def commitments(draw: st.DrawFn):
         content -= drain_mwh(plan[(tick + k) % s.PLAN_SLOTS], p[s.INTO], p[s.OUT])
     tick += quarter
     book, sums = np.zeros((s.BOOK_SLOTS, s.BOOK_W)), np.zeros((s.SUMS_W, s.BOOK_SLOTS))
+    for tau in range(tick, tick + s.WINDOW):
+        renew_sums(p, book, sums, plan, tau)
     for _ in range(draw(st.integers(0, 4))):
         first, count = draw(st.sampled_from([(8, 4), (3, 1), (3, 4), (5, 1), (1, 1)]))
         ledger, direction, field = draw(st.integers(0, 2)), draw(st.integers(0, 1)), draw(st.sampled_from([s.KNOWN, s.PENDING]))
@@ -139,11 +143,11 @@ def commitments(draw: st.DrawFn):
         share = draw(st.sampled_from([0.3, 1.0]))
         for tau in range(tick + first, tick + first + count):
             book[tau % s.BOOK_SLOTS, column(ledger, field, direction)] += share * free
-            renew_sums(book, sums, tau % s.BOOK_SLOTS)
+            renew_sums(p, book, sums, plan, tau)
     return SimpleNamespace(p=p, tick=tick, content=content, plan=plan, book=book, sums=sums)
 
 
-def path(w: SimpleNamespace, called: list[float], extra: dict[int, float]) -> list[float]:
+def path(w: SimpleNamespace, called: list[float], extra: Mapping[int, Any]) -> list[float]:
     """Return the power of the next 32 MTU if a share of every pending offer is called, with some MW more."""
     out = []
     for j in range(32):
@@ -383,8 +387,7 @@ def planned(p, price, first, count, content, volume, spread, end) -> np.ndarray:
     """Return the schedule that the day plan makes of hourly prices, MW per MTU."""
     hours, forecast, plan = np.zeros((s.SCRATCH_ROWS, s.SCRATCH_W)), np.zeros((c.HOURLY_W, 60)), np.zeros(s.PLAN_W)
     forecast[c.DA_NOON, first // 4 : first // 4 + len(price)] = price
-    stored = (content,) if "content" in plan_day.__code__.co_varnames else (content, content)
-    plan_day(p, plan, hours, forecast, c.DA_NOON, first, count, *stored, volume, spread, end)
+    plan_day(p, plan, hours, forecast, c.DA_NOON, first, count, content, content, volume, spread, end)
     return np.array([plan[(first + i) % s.PLAN_SLOTS] for i in range(count)])
 
 

@@ -33,9 +33,7 @@ def wild_observations(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     )
     for _ in range(draw(st.integers(0, 6))):
         column = draw(st.integers(0, len(FIELDS) - 1))
-        o[draw(st.integers(0, n - 1)), column] = draw(
-            st.sampled_from([low[column], high[column], max(0.0, low[column])])
-        )
+        o[draw(st.integers(0, n - 1)), column] = draw(st.sampled_from([low[column], high[column], max(0.0, low[column])]))
     mask = rng.random((n, at.ACTIONS_W)) < draw(st.sampled_from([0.0, 0.5, 1.0]))
     return o.astype(np.float32), mask
 

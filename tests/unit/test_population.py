@@ -88,9 +88,7 @@ def test_a_bad_row_is_named_by_world_and_portfolio() -> None:
             action[3, at.CONSENT] = 2.0
             return action, state
 
-    population = Population(
-        {"a": Recorder("a", 0.0), "b": Bad("b", 0.0)}, ["a", "b", "b"], portfolio_names=["x", "y", "z"]
-    )
+    population = Population({"a": Recorder("a", 0.0), "b": Bad("b", 0.0)}, ["a", "b", "b"], portfolio_names=["x", "y", "z"])
     population.start([0, 1])
     with pytest.raises(StackingError, match="world 1, portfolio z") as caught:
         population.act(*worlds(2, 3))
@@ -174,9 +172,7 @@ def test_uniform_numbers_fill_the_unit_interval() -> None:
     assert np.abs(counts - 2000).max() < 200
 
 
-@pytest.mark.parametrize(
-    "text", ["", "sometimes", "random", "random:", "random:1.5", "random:nan", "random:x", "always:1"]
-)
+@pytest.mark.parametrize("text", ["", "sometimes", "random", "random:", "random:1.5", "random:nan", "random:x", "always:1"])
 def test_unknown_policies_are_refused(text: str) -> None:
     with pytest.raises(StackingError) as caught:
         parse_consent(text)

@@ -27,9 +27,7 @@ def test_length_with_and_without_clock_change(first, days, ticks):
     now = clock(first, days, OSLO)
     assert now.ticks == ticks
     assert now.hours == ticks // 4 + 48
-    assert now.start == dt.datetime(first.year, first.month, first.day, 12, tzinfo=ZoneInfo(OSLO)) - dt.timedelta(
-        days=1
-    )
+    assert now.start == dt.datetime(first.year, first.month, first.day, 12, tzinfo=ZoneInfo(OSLO)) - dt.timedelta(days=1)
 
 
 def test_gates_and_publications_of_an_ordinary_day_by_hand():
@@ -62,9 +60,7 @@ def test_gates_and_publications_around_a_clock_change(day, quarters):
 
 
 @pytest.mark.parametrize("zone", ["Europe/Oslo", "America/New_York", "Australia/Adelaide", "Asia/Kolkata", "UTC"])
-@pytest.mark.parametrize(
-    "first", [dt.date(2025, 3, 28), dt.date(2025, 10, 3), dt.date(2025, 10, 25), dt.date(2024, 12, 30)]
-)
+@pytest.mark.parametrize("first", [dt.date(2025, 3, 28), dt.date(2025, 10, 3), dt.date(2025, 10, 25), dt.date(2024, 12, 30)])
 def test_every_tick_against_the_zone_data_base(zone, first):
     now, info = clock(first, 7, zone), ZoneInfo(zone)
     cycles = now.cycles()

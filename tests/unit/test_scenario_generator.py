@@ -161,20 +161,12 @@ def test_balancing_is_like_no2_after_march_2025(many, inside):
         shares = [(later[now == state] == other).mean() for other in (-1.0, 0.0, 1.0)]
         assert shares == pytest.approx(np.array(chain) / sum(chain), abs=0.01)
     up, down = (many.series[:, :, c.market_column(c.MFRR, d) + c.ANCHOR][inside] for d in (c.UP, c.DN))
-    bands(
-        up, mean=(60, 76), sd=(30, 50), p5=(10, 32), p50=(58, 74), p95=(100, 140), p99=(150, 220)
-    )  # 67.3 38 16 67 109 173
-    bands(
-        down, mean=(44, 62), sd=(22, 38), p5=(0, 15), p50=(46, 64), p95=(78, 115), p99=(110, 165)
-    )  # 51.8 26 3 55 86 129
+    bands(up, mean=(60, 76), sd=(30, 50), p5=(10, 32), p50=(58, 74), p95=(100, 140), p99=(150, 220))  # 67.3 38 16 67 109 173
+    bands(down, mean=(44, 62), sd=(22, 38), p5=(0, 15), p50=(46, 64), p95=(78, 115), p99=(110, 165))  # 51.8 26 3 55 86 129
     bands(many.series[:, :, c.IMBALANCE_PRICE][inside], mean=(50, 66), p50=(48, 66), p95=(90, 125), p99=(130, 210))
     premium, discount = (up - da)[dominant == 1], (da - down)[dominant == -1]
-    bands(
-        premium, mean=(17, 25), sd=(35, 65), p5=(0, 0.5), p50=(11, 13), p95=(45, 55), p99=(140, 190)
-    )  # 21 53 0 12 50 160
-    bands(
-        discount, mean=(13, 18), sd=(12, 18), p5=(0, 1), p50=(11, 13.5), p95=(38, 46), p99=(68, 85)
-    )  # 15 14 .3 12 42 76
+    bands(premium, mean=(17, 25), sd=(35, 65), p5=(0, 0.5), p50=(11, 13), p95=(45, 55), p99=(140, 190))  # 21 53 0 12 50 160
+    bands(discount, mean=(13, 18), sd=(12, 18), p5=(0, 1), p50=(11, 13.5), p95=(38, 46), p99=(68, 85))  # 15 14 .3 12 42 76
     assert premium.max() <= 820.001
     need = [many.series[:, :, c.market_column(c.MFRR, d) + c.NEED][inside] for d in (c.UP, c.DN)]
     bands(need[0][dominant == 1], mean=(125, 160), p50=(80, 102), p95=(390, 500))  # 140; 90; 446
@@ -220,9 +212,7 @@ def test_local_needs_are_rare_seasonal_and_thinly_supplied(many, inside):
 
 def test_forecasts_sharpen_and_are_autocorrelated(many):
     hours = slice(0, many.length.min() // 4 + 48)
-    errors = [
-        many.hourly[:, hours, k] - many.hourly[:, hours, c.DA_MEAN] for k in (c.DA_TWO_DAYS, c.DA_MIDNIGHT, c.DA_NOON)
-    ]
+    errors = [many.hourly[:, hours, k] - many.hourly[:, hours, c.DA_MEAN] for k in (c.DA_TWO_DAYS, c.DA_MIDNIGHT, c.DA_NOON)]
     spread = [error.std() for error in errors]
     assert spread[0] > spread[1] > spread[2] > 2.0
     for error in errors:
@@ -236,9 +226,7 @@ def test_forecasts_sharpen_and_are_autocorrelated(many):
 
 def test_local_forecasts_miss_some_and_warn_of_some(many):
     ticks = many.length.min()
-    net = (
-        many.series[:, :ticks:4, c.market_column(c.LFM, c.UP)] - many.series[:, :ticks:4, c.market_column(c.LFM, c.DN)]
-    )
+    net = many.series[:, :ticks:4, c.market_column(c.LFM, c.UP)] - many.series[:, :ticks:4, c.market_column(c.LFM, c.DN)]
     far, near = many.hourly[:, : ticks // 4, c.LFM_NEED_FAR], many.hourly[:, : ticks // 4, c.LFM_NEED_NEAR]
     real = net != 0
     assert (far[real] != 0).mean() == pytest.approx(0.75, abs=0.1)
@@ -297,8 +285,7 @@ def test_every_parameter_has_an_origin():
         ),
         ("[start]", "[start", ""),
         (
-            'year = { value = 2025, unit = "calendar year", origin = "assumed: start days are drawn evenly over '
-            'this year" }',
+            'year = { value = 2025, unit = "calendar year", origin = "assumed: start days are drawn evenly over this year" }',
             "year = 2025",
             "start.year",
         ),

@@ -58,9 +58,7 @@ def test_quarter_hours_come_out_exactly_as_they_stand_in_the_file(tmp_path):
     library = replay(quarter_hours(tmp_path / "q.csv", 8), days=2, timezone=ZONE)
     assert [str(key) for key in library.keys] == [f"all/q/0/2025030{d}" for d in (4, 6, 8)]
     for s, key in enumerate(library.keys):
-        first = dt.datetime.strptime(f"{key.episode} 12", "%Y%m%d %H").replace(tzinfo=ZoneInfo(ZONE)) - dt.timedelta(
-            days=1
-        )
+        first = dt.datetime.strptime(f"{key.episode} 12", "%Y%m%d %H").replace(tzinfo=ZoneInfo(ZONE)) - dt.timedelta(days=1)
         assert library.start_utc[s] == np.datetime64(first.astimezone(dt.UTC).replace(tzinfo=None), "s")
         at = round((first - START) / dt.timedelta(minutes=15))
         rows = [[float(cell) for cell in row(k).split(",")] for k in range(at, at + 240)]
@@ -114,9 +112,7 @@ def test_missing_parts_are_drawn_and_named(tmp_path):
     assert "balancing prices and needs" in bare.synthetic
     assert (mfrr(bare, c.UP, c.NEED) > 0).any()
     assert set(np.unique(bare.series[:, :, c.DOMINANT])) == {-1.0, 0.0, 1.0}
-    path = hours(
-        tmp_path / "imb.csv", 24 * 6, head="utc,da_price,imb_price", cells=lambda k: f"50,{50 + (k % 3 - 1) * 8}"
-    )
+    path = hours(tmp_path / "imb.csv", 24 * 6, head="utc,da_price,imb_price", cells=lambda k: f"50,{50 + (k % 3 - 1) * 8}")
     settled = replay(path, days=2)
     assert set(np.unique(mfrr(settled, c.UP, c.ANCHOR))) == {50.0, 58.0}
     assert set(np.unique(mfrr(settled, c.DN, c.ANCHOR))) == {50.0, 42.0}
@@ -148,9 +144,7 @@ def test_parquet_reads_like_csv(tmp_path):
     table = pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(column_types={"utc": pa.string()}))
     (tmp_path / "text").mkdir()
     pyarrow.parquet.write_table(table, tmp_path / "text" / "q.parquet")
-    local = pa.array(
-        [dt.datetime.fromisoformat(s) for s in table["utc"].to_pylist()], pa.timestamp("ns", "Europe/Oslo")
-    )
+    local = pa.array([dt.datetime.fromisoformat(s) for s in table["utc"].to_pylist()], pa.timestamp("ns", "Europe/Oslo"))
     (tmp_path / "stamp").mkdir()
     pyarrow.parquet.write_table(table.set_column(0, "utc", local), tmp_path / "stamp" / "q.parquet")
     csv = replay(path, days=2)
@@ -196,9 +190,7 @@ def test_clock_changes(tmp_path, month, day, ticks, minutes):
 
 def test_other_zones_deliver_their_own_days(tmp_path):
     path = hours(tmp_path / "h.csv", 24 * 6, cells=str)
-    starts = {
-        zone: int(replay(path, days=1, timezone=zone).series[0, 0, c.DA_PRICE]) for zone in ("UTC", "America/New_York")
-    }
+    starts = {zone: int(replay(path, days=1, timezone=zone).series[0, 0, c.DA_PRICE]) for zone in ("UTC", "America/New_York")}
     assert starts == {"UTC": 12, "America/New_York": 17}
     kolkata = replay(path, days=1, timezone="Asia/Kolkata")  # noon is 06:30 UTC: half an hour into an hourly row
     assert kolkata.series[0, :4, c.DA_PRICE].tolist() == [6.0, 6.0, 7.0, 7.0]
@@ -210,9 +202,7 @@ def test_other_zones_deliver_their_own_days(tmp_path):
 
 @pytest.fixture(scope="module")
 def year(tmp_path_factory) -> Path:
-    return hours(
-        tmp_path_factory.mktemp("year") / "year.csv", 24 * 200, cells=lambda k: f"{50 + 30 * math.sin(k / 24):.2f}"
-    )
+    return hours(tmp_path_factory.mktemp("year") / "year.csv", 24 * 200, cells=lambda k: f"{50 + 30 * math.sin(k / 24):.2f}")
 
 
 def test_replay_is_deterministic_and_seeds_change_only_what_is_drawn(year):

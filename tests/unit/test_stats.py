@@ -38,9 +38,7 @@ def test_cvar_lies_between_minimum_and_mean(values: list[float], tail_frac: floa
 
 
 @given(st.lists(MONEY, min_size=2, max_size=12), st.integers(2, 5), st.floats(0.05, 1.0))
-def test_cvar_does_not_depend_on_how_often_the_sample_is_repeated(
-    values: list[float], times: int, tail_frac: float
-) -> None:
+def test_cvar_does_not_depend_on_how_often_the_sample_is_repeated(values: list[float], times: int, tail_frac: float) -> None:
     assert stats.cvar(values * times, tail_frac) == pytest.approx(stats.cvar(values, tail_frac), abs=1e-6)
 
 
@@ -183,9 +181,7 @@ def test_p_value_is_small_about_as_often_as_it_says_where_nothing_is_to_find() -
 
 def _frame() -> pd.DataFrame:
     money = {"nothing": [0.0, 0.0, 0.0, 0.0], "good": [2.0, 1.0, 4.0, 5.0], "mixed": [-3.0, 1.0, 2.0, 0.0]}
-    return pd.DataFrame(
-        [{"strategy": s, "scenario": f"k{i}", "eur": v} for s, m in money.items() for i, v in enumerate(m)]
-    )
+    return pd.DataFrame([{"strategy": s, "scenario": f"k{i}", "eur": v} for s, m in money.items() for i, v in enumerate(m)])
 
 
 def test_paired_differences_by_hand() -> None:

@@ -180,9 +180,7 @@ def test_missing_folder_and_unwritable_folder_are_named(tmp_path: Path) -> None:
         ({"t": pd.DataFrame([[1, 2]], columns=["a", "a"])}, MANIFEST, "t"),
     ],
 )
-def test_what_cannot_be_stored_is_refused_before_anything_is_written(
-    tmp_path: Path, frames, manifest, key: str
-) -> None:
+def test_what_cannot_be_stored_is_refused_before_anything_is_written(tmp_path: Path, frames, manifest, key: str) -> None:
     with pytest.raises(StackingError) as caught:
         store.write_results(tmp_path / "run", frames, manifest)
     assert caught.value.key == key

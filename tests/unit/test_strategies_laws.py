@@ -187,9 +187,7 @@ def test_power_is_kept_for_the_next_local_gate(name: str) -> None:
 
 
 def test_stacked_prices_passed_on_bids_like_balancing_bids_and_carries_the_recent_premium() -> None:
-    lags: dict[str, Any] = {f"mfrr_up_price_lag{k}": 90.0 for k in range(4)} | {
-        f"mfrr_dn_price_lag{k}": 50.0 for k in range(4)
-    }
+    lags: dict[str, Any] = {f"mfrr_up_price_lag{k}": 90.0 for k in range(4)} | {f"mfrr_dn_price_lag{k}": 50.0 for k in range(4)}
     dull, hot = observation(price=50.0), observation(price=50.0, **lags)
     up = [act("stacked", o, premium_weight_frac=0.5)[0, at.MFRR_PRICE_UP] for o in (dull, hot)]
     assert up[1] - up[0] == pytest.approx(20.0)  # half of a premium of 40
@@ -209,8 +207,7 @@ def test_up_prices_stand_above_down_prices() -> None:
 def test_single_market_strategies_touch_their_own_columns_only() -> None:
     o = observation(lfm_need_h2=3.0, lfm_limit_h2=500.0, content_mwh=2.0)
     used = {
-        name: set(np.flatnonzero(act(name, o)[0]).tolist())
-        for name in ("do_nothing", "da_arbitrage", "lfm_only", "mfrr_only")
+        name: set(np.flatnonzero(act(name, o)[0]).tolist()) for name in ("do_nothing", "da_arbitrage", "lfm_only", "mfrr_only")
     }
     assert used["do_nothing"] == set()
     assert used["da_arbitrage"] == {at.DA_VOLUME_FRAC, at.DA_MIN_SPREAD, at.DA_END_CONTENT_FRAC}

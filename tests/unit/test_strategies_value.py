@@ -61,9 +61,7 @@ NEEDS = {2: (3.0, 400.0), 3: (9.0, 300.0), 6: (-2.0, -100.0)}
 
 @pytest.mark.parametrize("need", [{}, NEEDS])
 @pytest.mark.parametrize(("hours", "seed"), [(100, 0), (100, 1), (20, 2), (36, 3), (2, 4)])
-def test_values_equal_a_dynamic_programme_over_every_step(
-    hours: int, seed: int, need: dict[int, tuple[float, float]]
-) -> None:
+def test_values_equal_a_dynamic_programme_over_every_step(hours: int, seed: int, need: dict[int, tuple[float, float]]) -> None:
     price = np.random.default_rng(seed).uniform(0.0, 200.0, 36).astype(np.float32).astype(float)
     columns = {f"lfm_need_h{h}": mw for h, (mw, _) in need.items()}
     columns |= {f"lfm_limit_h{h}": 2.0 * local for h, (_, local) in need.items()}
