@@ -171,8 +171,8 @@ class Design(Record):
     def _complete(self) -> Design:
         if set(self.products) != {"lfm", "mfrr"}:
             raise ValueError("products must name lfm and mfrr")
-        for market, price_rule, clears in (("lfm", "pay_as_bid", "block"), ("mfrr", "marginal", "mtu")):
-            product = self.products[market]
+        for market, product in self.products.items():
+            price_rule, clears = ("pay_as_bid", "block") if market == "lfm" else ("marginal", "mtu")
             if (product.price_rule, product.clears) != (price_rule, clears):
                 raise ValueError(
                     f"products.{market}: price_rule = '{product.price_rule}' with clears = '{product.clears}' is not built; "

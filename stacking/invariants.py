@@ -125,7 +125,7 @@ class _Step:
 
     def fail(self, rule: str, where: tuple[int, ...], left: Any, right: Any = None) -> None:
         row = f", portfolio '{self.engine.portfolios[where[1]].name}'" if len(where) > 1 else ""
-        shape = tuple(np.shape(left))
+        shape: tuple[int, ...] = np.shape(left)
         told = [repr(float(np.broadcast_to(x, shape)[where[: len(shape)]])) for x in (left, right) if x is not None]
         raise InvariantError(
             f"Invariant broken: {rule}.",

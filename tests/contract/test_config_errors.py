@@ -264,7 +264,7 @@ def test_an_engine_names_what_is_wrong_with_its_arguments():
     )
     for arguments, part in cases:
         with pytest.raises(StackingError, match=part):
-            Engine(setting, *arguments)
+            Engine(setting, *arguments)  # type: ignore[arg-type]
     engine = Engine(setting, (portfolio("a"),), lib, 3, "python")
     for scenarios, worlds in (([0, 5, 1], None), ([-1], [0]), ([0], [3]), ([0, 1], None), ([0.5], [0]), ([0, 1], [1])):
         with pytest.raises(StackingError):

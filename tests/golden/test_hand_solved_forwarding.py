@@ -110,6 +110,14 @@ def test_opposite_bids_are_blocked_after_a_local_sale_that_the_tso_knows_of(cons
     assert seen.power() == [1.0 - down] * 4
 
 
+def test_consent_is_counted_per_fsp_and_mtu():
+    # both directions unsold in four MTU: 1 + 1 MWh, but four FSP-MTU
+    seen = play(design("norflex_eam"), world(0.0), merged(local("up", 0.25, 80.0), local("dn", 0.25, 48.0)))
+    energy = seen.energy()
+    assert (energy["consent_asked_mwh"], energy["opted_out_mwh"]) == (2.0, 2.0)
+    assert (energy["asked_count"], energy["opted_out_count"]) == (4.0, 4.0)
+
+
 @pytest.mark.parametrize(("dso_up", "consent", "down"), [(1.0, 1.0, 0.0), (0.0, 1.0, 1.0), (1.0, 0.0, 0.0)])
 def test_the_opposite_local_bid_is_not_forwarded_either(dso_up: float, consent: float, down: float):
     # offered locally for the same hour: 1 MW up at 80 and 1 MW down at 48 (others: from 47 on). If the DSO takes the up

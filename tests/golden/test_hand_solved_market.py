@@ -102,6 +102,22 @@ def test_both_directions_sold_in_one_block_are_both_paid():
     assert seen.power() == [1.0] * 4
     assert seen.energy()["activated_lfm_mwh"] == 3.0
     assert seen.cash()["lfm"] == 2.0 * 200.0 - 1.0 * 20.0
+    assert seen.observation[1, 0, v.LOCAL + 16] == 200.0  # the dearest accepted offer, not the last one cleared
+
+
+def test_without_pay_for_a_shortfall_each_direction_is_paid_for_what_it_delivered():
+    # parallel, DSO first, no pay and no correction. Local up 4 at 200; the TSO takes 4 up (8 - 4 known) at 30, set by the
+    # FSP, and 2 down at 60, set by the FSP. Ordered 4 + 4 - 2 = 6 MW, delivered 4: 2 of the 4 MW up for the TSO are missing:
+    # mFRR 2 x 30 - 2 x 60 = -60. Imbalance: 4 metered - (2 - 2) = 4 MWh at 100 + (30 - 100) = 30
+    lib = library(imbalance=100.0)
+    tso_needs_up(lib, 8.0, 100.0, 40.0)
+    need(lib, LFM, UP, 4.0, limit=300.0)
+    need(lib, MFRR, DN, 2.0, volume=2.0, reference=50.0, anchor=20.0)
+    bids = merged(local("up", 1.0, 200.0), balancing("up", 1.0, 30.0), balancing("dn", 0.5, 60.0))
+    seen = play(design("parallel", tso_shortfall="no_pay_no_correction"), lib, bids)
+    assert seen.power() == [4.0] * 4
+    assert seen.energy()["undelivered_mfrr_mwh"] == 2.0
+    assert seen.cash() == {"lfm": 800.0, "mfrr": -60.0, "imbalance": 120.0}
 
 
 def test_a_sale_in_the_other_direction_frees_headroom_and_is_no_double_selection():

@@ -23,6 +23,7 @@ def written_prices(path: Path, days: int = 5) -> Path:
     """Write a quarter-hourly file with awkward decimal prices in both directions."""
     rng = np.random.default_rng(5)
     start = datetime(2025, 3, 28, tzinfo=UTC)
+    price = 0.0
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(["utc", "da_price", "mfrr_up_price", "mfrr_dn_price", "imb_price", "balancing_demand_mw"])

@@ -79,6 +79,8 @@ def test_parallel_build_is_the_serial_one_bit_for_bit():
             assert happened[what] > 10.0
     assert happened["forwards"] > 10.0
     assert is_cached(advance, "parallel")
+    parallel: Any = build(advance, "parallel")
+    assert b"NRT_incref" not in object_code(parallel, variant_name(advance, "parallel"))
 
 
 def test_closed_columns_change_no_byte():

@@ -1,5 +1,7 @@
 """Keys and random streams."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,8 @@ from stacking.scenario import SPLITS, ScenarioKey, scenario_keys, stream
 
 def test_a_key_reads_as_split_source_seed_episode():
     assert str(ScenarioKey("test", "generated", 3, 14)) == "test/generated/3/14"
-    assert str(ScenarioKey("test", "generated", np.int64(3), np.int32(14))) == "test/generated/3/14"
+    numbers: Any = np.array([3, 14])  # whole numbers of NumPy are whole numbers
+    assert str(ScenarioKey("test", "generated", numbers[0], numbers[1])) == "test/generated/3/14"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,177 @@
+"""Every invariant can fail: one number that is wrong after a step is found and named with its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from stacking import columns as c
+from stacking import flows as f
+from stacking import layout as v
+from stacking import state as s
+from stacking.engine import Engine, Snapshot
+from stacking.errors import StackingError
+from stacking.invariants import InvariantError, check_step, counts, sees_everything
+from stacking.lookahead import column
+from stacking.scenario import generate, scenario_keys
+
+from ..toy import DESIGNS, FLEET, busy, design, lively
+
+LEDGERS = (c.LFM, c.MFRR, c.FORWARDED)
+
+
+@pytest.fixture(scope="module")
+def played() -> tuple[Engine, Snapshot, np.ndarray, Snapshot]:
+    """An engine after a step in which things happened, the snapshots around it and the action."""
+    lib = busy(generate(scenario_keys("train", 12, seed=41), rows=3, days=1), seed=41)
+    engine = Engine(design("norflex_eam"), FLEET[:3], lib, 12)
+    engine.reset(np.arange(12))
+    random = np.random.default_rng(1)
+    while True:
+        action, before = lively(engine.compiled.bounds, (12, 3), random), engine.snapshot()
+        engine.step(action)
+        check_step(engine, before, action)
+        happened = counts(engine)
+        if engine.clock[0] > 30 and all(happened[k] > 0 for k in ("local", "balancing", "forwards", "forwarded_activated")):
+            return engine, before, action, engine.snapshot()
+
+
+def where(mask: np.ndarray) -> tuple[int, ...]:
+    assert mask.any(), "nothing to spoil"
+    return tuple(int(i) for i in np.argwhere(mask)[0])
+
+
+def slots(engine: Engine, ledger: int, field: int) -> np.ndarray:
+    """Return (world, portfolio, slot) of a book column, up direction."""
+    return engine.book[..., column(ledger, field, 0)]
+
+
+def add(name: str, index: Callable[[Engine], tuple], amount: float) -> Callable[[Engine], None]:
+    def spoil(engine: Engine) -> None:
+        getattr(engine, name)[index(engine)] += amount
+
+    return spoil
+
+
+def flow(k: int) -> Callable[[Engine], tuple]:
+    return lambda engine: (0, 0, k)
+
+
+def sale(ledger: int, field: int = s.SOLD) -> Callable[[Engine], tuple]:
+    """Return the place of a coming sale of a ledger: after the delivered MTU."""
+
+    def place(engine: Engine) -> tuple:
+        coming = np.zeros(slots(engine, ledger, field).shape, bool)
+        for world in range(engine.worlds):
+            coming[world, :, [(int(engine.clock[world]) + j) % s.BOOK_SLOTS for j in range(10)]] = True
+        return (*where(coming & (slots(engine, ledger, field) > 0)), column(ledger, field, 0))
+
+    return place
+
+
+def no_consent(engine: Engine) -> None:
+    row = where(engine.flows[..., f.FORWARDED_MWH] > 0)
+    engine.state[(*row, s.CONSENT_NOW)] = 0.0
+
+
+SPOILS: list[tuple[str, Callable[[Engine], None]]] = [
+    ("content after", add("state", lambda e: (2, 1, s.CONTENT), 1e-3)),
+    ("content told", add("flows", flow(f.CONTENT_MWH), 1e-9)),
+    ("power <= rated", add("flows", flow(f.POWER_MW), 100.0)),
+    ("discharged - charged", add("flows", flow(f.CHARGED), 0.01)),
+    ("is finite", add("observation", lambda e: (0, 0, v.DA), np.nan)),
+    ("is finite", add("flows", flow(f.CASH_DA), np.inf)),
+    ("not negative", add("flows", flow(f.REFUSED), -1e-3)),
+    ("not negative", add("flows", flow(f.DEPLETED), -1e-3)),
+    ("reward = sum", add("reward", lambda e: (0, 0), 1e-9)),
+    ("account", add("state", lambda e: (0, 0, s.CASH), 1e-6)),
+    ("the DSO paid", add("market", lambda e: (0, f.DSO_PAID_EUR), 0.01)),
+    ("the TSO paid", add("market", lambda e: (0, f.TSO_PAID_EUR), -0.01)),
+    ("local: bought = sold", add("market", lambda e: (0, f.ACCEPTED_LFM_MWH), 0.01)),
+    ("balancing: bought = sold", add("market", lambda e: (0, f.ACCEPTED_MFRR_MWH), 0.01)),
+    ("bought <= need", add("market", lambda e: (0, f.BACKGROUND_MFRR_MWH), 1e3)),
+    ("never taken back", add("book", sale(c.LFM), -0.02)),
+    ("sold <= offered", add("book", sale(c.LFM), 1e3)),
+    ("known <= sold", add("book", sale(c.LFM, s.KNOWN), 1e3)),
+    ("activated = sold", add("flows", lambda e: (*where(e.flows[..., f.ACTIVATED_MFRR] > 0), f.ACTIVATED_MFRR), 0.01)),
+    ("undelivered <= ordered", add("flows", lambda e: (*where(e.flows[..., f.ACTIVATED_LFM] == 0), f.UNDELIVERED_LFM), 0.01)),
+    ("imbalance = metered", add("flows", flow(f.IMBALANCE), 0.01)),
+    ("forwarded MWh", add("flows", flow(f.FORWARDED_MWH), 0.01)),
+    ("forwarded <= unsold", add("book", sale(c.FORWARDED, s.OFFERED), 50.0)),
+    ("keeps its price", add("book", sale(c.FORWARDED, s.OFFERED), 0.0)),
+    ("without consent", no_consent),
+    ("no double selection", add("flows", flow(f.DOUBLE_SELECTED), 0.01)),
+    ("no double activation", add("flows", flow(f.DOUBLE_ACTIVATED), 0.01)),
+    ("sold in sight", add("flows", flow(f.DEPLETED), 0.01)),
+    ("portfolios alike", lambda e: e.mask.__setitem__((0, 1, 0), True)),
+]
+
+
+@pytest.mark.parametrize(("rule", "spoil"), SPOILS, ids=[f"{i}-{rule}" for i, (rule, _) in enumerate(SPOILS)])
+def test_a_wrong_number_is_named_with_its_rule(played, rule: str, spoil: Callable[[Engine], None]):
+    engine, before, action, after = played
+    try:
+        spoil(engine)
+        if rule == "keeps its price":
+            engine.book[*sale(c.FORWARDED, s.OFFERED)(engine)[:3], column(c.FORWARDED, s.PRICE, 0)] += 1.0
+        with pytest.raises(InvariantError, match=rule) as caught:
+            check_step(engine, before, action)
+        assert isinstance(caught.value, StackingError)
+        assert "world" in str(caught.value)
+        assert caught.value.value
+    finally:
+        engine.restore(after)
+    check_step(engine, before, action)
+
+
+def test_cash_that_is_in_no_label_or_in_two_is_found(played):
+    engine, before, action, after = played
+    row = where(engine.flows[..., f.DISCHARGED] > 0)
+    for k, rule in ((f.CASH_WEAR, "wear"), (f.CASH_TERMINAL, "terminal"), (f.CASH_IMBALANCE, "TSO|imbalance cash")):
+        engine.flows[(*row, k)] -= 5.0
+        total = 0.0
+        for label in range(f.CASH_W):
+            total += engine.flows[(*row, label)]
+        engine.reward[row] = total
+        engine.state[(*row, s.CASH)] = before.arrays["state"][(*row, s.CASH)] + total
+        with pytest.raises(InvariantError, match=rule):
+            check_step(engine, before, action)
+        engine.restore(after)
+
+
+def test_refusals_that_do_not_add_up_are_found(played):
+    engine, before, action, after = played
+    taken = np.where(before.arrays["mask"], action, 0.0)
+    quiet = (taken[..., v.ID_POWER_FRAC] == 0) & (taken[..., v.LFM_SHARE_UP] == 0) & (taken[..., v.LFM_SHARE_DN] == 0)
+    row = where(quiet & (engine.flows[..., f.OFFERED_MFRR] > 0))
+    engine.flows[(*row, f.OFFERED_MFRR)] += 0.25
+    with pytest.raises(InvariantError, match="offered"):
+        check_step(engine, before, action)
+    engine.restore(after)
+
+
+def test_a_world_that_is_over_must_stay_as_it_is():
+    lib = busy(generate(scenario_keys("train", 2, seed=41), rows=3, days=1), seed=41)
+    engine = Engine(design("parallel"), FLEET[:3], lib, 2)
+    random = np.random.default_rng(1)
+    for _ in range(144):
+        engine.step(lively(engine.compiled.bounds, (2, 3), random))
+    before = engine.snapshot()
+    engine.step(lively(engine.compiled.bounds, (2, 3), random))
+    check_step(engine, before)
+    for name in ("state", "plan", "flows", "reward"):
+        getattr(engine, name)[1, 0] += 1.0
+        with pytest.raises(InvariantError, match="idle"):
+            check_step(engine, before)
+        engine.restore(before)
+        engine.step(lively(engine.compiled.bounds, (2, 3), random))
+    engine.mask[0, :, v.ID_POWER_FRAC] = True
+    with pytest.raises(InvariantError, match="nothing is open"):
+        check_step(engine, before)
+
+
+def test_which_designs_let_their_gates_see_everything():
+    honest = {name for name in DESIGNS if sees_everything(design(name))}
+    assert honest == {"exclusive", "parallel_adjusted", "norflex", "norflex_eam"}
