@@ -62,7 +62,7 @@ def take_offer(
     free_up, free_down = state[known], state[known + 1]
     if sold != s.ALL_LEDGERS or pending != s.ALL_LEDGERS or state[s.STALE] > 0.0:
         free_up, free_down, _, _ = free_power(params, state[s.CONTENT], book, sums, plan, tick, lead, count, sold, pending)
-    energy = count * MTU_H
+    energy, taken = count * MTU_H, False
     for d in range(2):
         wanted = action[first_action + d] * (free_up if d == 0 else free_down)
         if wanted <= POWER_EPSILON_MW or product[s.UP_OPEN + d] == 0.0:
@@ -81,12 +81,15 @@ def take_offer(
             flow[f.REFUSED + codes.BELOW_MINIMUM] += quantity * energy
             continue
         flow[f.OFFERED_LFM if ledger == c.LFM else f.OFFERED_MFRR] += quantity * energy
-        state[s.STALE] = 1.0
+        taken = True
         for tau in range(tick + lead, tick + lead + count):
             slot = tau % s.BOOK_SLOTS
             book[slot, column(ledger, s.OFFERED, d)] = quantity
             book[slot, column(ledger, s.PENDING, d)] = quantity
             book[slot, column(ledger, s.PRICE, d)] = action[first_action + 2 + d]
+    if taken:
+        state[s.STALE] = 1.0
+        for tau in range(tick + lead, tick + lead + count):
             renew_sums(params, book, sums, plan, tau)
 
 
@@ -242,11 +245,14 @@ def book_sales(offers: Any, n: int, direction: int, first: int, count: int, para
 @law
 def doubly_sold_mw(params: Any, book: Any, slot: int, position: float, direction: int) -> float:
     """Return the MW of a direction that were selected by both operators for one MTU."""
+    local = book[slot, column(c.LFM, s.SOLD, direction)]
+    balancing = book[slot, column(c.MFRR, s.SOLD, direction)] + book[slot, column(c.FORWARDED, s.SOLD, direction)]
+    if local == 0.0 or balancing == 0.0:
+        return 0.0
     headroom = params[s.RATED_MW] - position if direction == 0 else params[s.RATED_MW] + position
     for ledger in range(c.LEDGERS_W):  # what is sold the other way makes room
         headroom += book[slot, column(ledger, s.SOLD, 1 - direction)]
-    balancing = book[slot, column(c.MFRR, s.SOLD, direction)] + book[slot, column(c.FORWARDED, s.SOLD, direction)]
-    return overlap_mw(book[slot, column(c.LFM, s.SOLD, direction)], balancing, headroom)
+    return overlap_mw(local, balancing, headroom)
 
 
 @law

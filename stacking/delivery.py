@@ -72,7 +72,9 @@ def settle(
     activations are corrected by the ordered volume when the payment is kept, by the delivered volume otherwise.
     """
     slot = tick % s.BOOK_SLOTS
-    short_local, short_balancing = shortfall_shares_mw(shortfall, local, balancing, int(rules[s.DSO_SHARE]))
+    short_local, short_balancing = 0.0, 0.0
+    if shortfall != 0.0:
+        short_local, short_balancing = shortfall_shares_mw(shortfall, local, balancing, int(rules[s.DSO_SHARE]))
     short_local_mwh, short_balancing_mwh = short_local * MTU_H, short_balancing * MTU_H
     flow[f.UNDELIVERED_LFM], flow[f.UNDELIVERED_MFRR] = abs(short_local_mwh), abs(short_balancing_mwh)
     flow[f.CASH_DA] = (position - sums[s.ID_MW, slot]) * MTU_H * at[c.DA_PRICE]

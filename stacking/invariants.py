@@ -125,8 +125,11 @@ class _Step:
 
     def fail(self, rule: str, where: tuple[int, ...], left: Any, right: Any = None) -> None:
         row = f", portfolio '{self.engine.portfolios[where[1]].name}'" if len(where) > 1 else ""
-        shape: tuple[int, ...] = np.shape(left)
-        told = [repr(float(np.broadcast_to(x, shape)[where[: len(shape)]])) for x in (left, right) if x is not None]
+        told = []
+        for x in (left, right):
+            if x is not None:
+                array = np.broadcast_to(np.asarray(x, dtype=float), np.shape(left))
+                told.append(repr(float(array[where[: array.ndim]])))
         raise InvariantError(
             f"Invariant broken: {rule}.",
             place=f"design {self.design.name}, world {where[0]}{row}, tick {self.tick[where[0]]}",

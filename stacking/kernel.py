@@ -227,7 +227,10 @@ def deliveries(
         book[r, (tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
         for column in range(s.SUMS_W):
             sums[r, column, (tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
-        renew_sums(params[r], book[r], sums[r], plan[r], tick + s.WINDOW)  # enters the window at the next tick
+        # the MTU that enters the window at the next tick holds nothing but the schedule
+        entering = (tick + s.WINDOW) % s.BOOK_SLOTS
+        drain = drain_mwh(plan[r, (tick + s.WINDOW) % s.PLAN_SLOTS], params[r, s.INTO], params[r, s.OUT])
+        sums[r, s.DRAIN_HI, entering] = sums[r, s.DRAIN_LO, entering] = drain
     up, down, price = world[slot, s.CLEARED_UP], world[slot, s.CLEARED_DN], settled_imbalance_price(at, world, slot)
     result[f.PRICE_MFRR_UP], result[f.PRICE_MFRR_DN], result[f.PRICE_IMBALANCE], result[f.PRICE_DA] = (
         up,

@@ -59,13 +59,13 @@ def flow(k: int) -> Callable[[Engine], tuple]:
     return lambda engine: (0, 0, k)
 
 
-def sale(ledger: int, field: int = s.SOLD) -> Callable[[Engine], tuple]:
+def sale(ledger: int, field: int = s.SOLD, reach: int = 10) -> Callable[[Engine], tuple]:
     """Return the place of a coming sale of a ledger: after the delivered MTU."""
 
     def place(engine: Engine) -> tuple:
         coming = np.zeros(slots(engine, ledger, field).shape, bool)
         for world in range(engine.worlds):
-            coming[world, :, [(int(engine.clock[world]) + j) % s.BOOK_SLOTS for j in range(10)]] = True
+            coming[world, :, [(int(engine.clock[world]) + j) % s.BOOK_SLOTS for j in range(reach)]] = True
         return (*where(coming & (slots(engine, ledger, field) > 0)), column(ledger, field, 0))
 
     return place
@@ -76,14 +76,22 @@ def no_consent(engine: Engine) -> None:
     engine.state[(*row, s.CONSENT_NOW)] = 0.0
 
 
+def take_back(engine: Engine) -> None:
+    row = sale(c.LFM, reach=3)(engine)[:3]  # sold hours ago
+    for field in (s.SOLD, s.KNOWN):
+        engine.book[(*row, column(c.LFM, field, 0))] -= 0.02
+
+
 SPOILS: list[tuple[str, Callable[[Engine], None]]] = [
     ("content after", add("state", lambda e: (2, 1, s.CONTENT), 1e-3)),
     ("content told", add("flows", flow(f.CONTENT_MWH), 1e-9)),
-    ("power <= rated", add("flows", flow(f.POWER_MW), 100.0)),
+    ("power <= rated", add("params", lambda e: (0, s.RATED_MW), -4.9999)),
+    ("content >= minimum", add("params", lambda e: (0, s.MIN_MWH), 9.0)),
+    ("content <= maximum", add("params", lambda e: (0, s.MAX_MWH), -9.0)),
     ("discharged - charged", add("flows", flow(f.CHARGED), 0.01)),
     ("is finite", add("observation", lambda e: (0, 0, v.DA), np.nan)),
     ("is finite", add("flows", flow(f.CASH_DA), np.inf)),
-    ("not negative", add("flows", flow(f.REFUSED), -1e-3)),
+    ("not negative", add("flows", lambda e: (*where(e.flows[..., f.REFUSED] == 0), f.REFUSED), -1e-3)),
     ("not negative", add("flows", flow(f.DEPLETED), -1e-3)),
     ("reward = sum", add("reward", lambda e: (0, 0), 1e-9)),
     ("account", add("state", lambda e: (0, 0, s.CASH), 1e-6)),
@@ -92,7 +100,7 @@ SPOILS: list[tuple[str, Callable[[Engine], None]]] = [
     ("local: bought = sold", add("market", lambda e: (0, f.ACCEPTED_LFM_MWH), 0.01)),
     ("balancing: bought = sold", add("market", lambda e: (0, f.ACCEPTED_MFRR_MWH), 0.01)),
     ("bought <= need", add("market", lambda e: (0, f.BACKGROUND_MFRR_MWH), 1e3)),
-    ("never taken back", add("book", sale(c.LFM), -0.02)),
+    ("never taken back", take_back),
     ("sold <= offered", add("book", sale(c.LFM), 1e3)),
     ("known <= sold", add("book", sale(c.LFM, s.KNOWN), 1e3)),
     ("activated = sold", add("flows", lambda e: (*where(e.flows[..., f.ACTIVATED_MFRR] > 0), f.ACTIVATED_MFRR), 0.01)),
@@ -112,6 +120,7 @@ SPOILS: list[tuple[str, Callable[[Engine], None]]] = [
 @pytest.mark.parametrize(("rule", "spoil"), SPOILS, ids=[f"{i}-{rule}" for i, (rule, _) in enumerate(SPOILS)])
 def test_a_wrong_number_is_named_with_its_rule(played, rule: str, spoil: Callable[[Engine], None]):
     engine, before, action, after = played
+    params = engine.params.copy()
     try:
         spoil(engine)
         if rule == "keeps its price":
@@ -123,6 +132,7 @@ def test_a_wrong_number_is_named_with_its_rule(played, rule: str, spoil: Callabl
         assert caught.value.value
     finally:
         engine.restore(after)
+        engine.params[:] = params
     check_step(engine, before, action)
 
 
@@ -142,13 +152,17 @@ def test_cash_that_is_in_no_label_or_in_two_is_found(played):
 
 
 def test_refusals_that_do_not_add_up_are_found(played):
-    engine, before, action, after = played
-    taken = np.where(before.arrays["mask"], action, 0.0)
-    quiet = (taken[..., v.ID_POWER_FRAC] == 0) & (taken[..., v.LFM_SHARE_UP] == 0) & (taken[..., v.LFM_SHARE_DN] == 0)
-    row = where(quiet & (engine.flows[..., f.OFFERED_MFRR] > 0))
-    engine.flows[(*row, f.OFFERED_MFRR)] += 0.25
-    with pytest.raises(InvariantError, match="offered"):
-        check_step(engine, before, action)
+    engine, _, _, after = played
+    action = lively(engine.compiled.bounds, (12, 3), np.random.default_rng(2))  # no local gate in this tick
+    action[..., v.ID_POWER_FRAC] = 0.0
+    engine.step(action)
+    check_step(engine, after, action)
+    for k in (f.OFFERED_MFRR, f.REFUSED + 2):
+        row = where(engine.flows[..., f.OFFERED_MFRR] > 0)
+        engine.flows[(*row, k)] += 0.25
+        with pytest.raises(InvariantError, match=r"offered \+ refused = wanted"):
+            check_step(engine, after, action)
+        engine.flows[(*row, k)] -= 0.25
     engine.restore(after)
 
 
