@@ -197,7 +197,8 @@ def _static_refusal(design: Design) -> int:
 
 def _rules_seen(design: Design) -> FLOAT:
     r, receiving = design.rules, design.products["mfrr"]
+    sees_sales = any(g.kind == "offer" and g.book == "mfrr" and "lfm" in g.sees_sold for g in design.gates)
     return np.array([
-        0.0, r.forward_fee_eur_per_mwh, receiving.min_mw, receiving.granularity_mw, float(design.shares),
+        0.0, r.forward_fee_eur_per_mwh, receiving.min_mw, receiving.granularity_mw, float(sees_sales),
         float(r.delivery_priority == "dso_first"), r.tso_penalty_factor, float(r.pooling),
     ])  # fmt: skip

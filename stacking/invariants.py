@@ -124,6 +124,7 @@ class _Step:
         self.demand(rule, holds, left, right)
 
     def fail(self, rule: str, where: tuple[int, ...], left: Any, right: Any = None) -> None:
+        world = where[0] if where else 0
         row = f", portfolio '{self.engine.portfolios[where[1]].name}'" if len(where) > 1 else ""
         told = []
         for x in (left, right):
@@ -132,7 +133,7 @@ class _Step:
                 told.append(repr(float(array[where[: array.ndim]])))
         raise InvariantError(
             f"Invariant broken: {rule}.",
-            place=f"design {self.design.name}, world {where[0]}{row}, tick {self.tick[where[0]]}",
+            place=f"design {self.design.name}, world {world}{row}, tick {self.tick[world]}",
             key=f"index {where}",
             value=" against ".join(told),
             allowed=rule,

@@ -40,7 +40,7 @@ COST_UP, COST_DN = ASSET + 7, ASSET + 8  # EUR/MWh: wear of discharging; grid ta
 CAPACITY_MWH, RATED_MW, ROUND_TRIP_FRAC, CONTENT_MWH = ASSET + 9, ASSET + 10, ASSET + 11, ASSET + 12
 
 RULE_CONSENT, RULE_FEE, RULE_MIN_MW, RULE_GRANULARITY_MW = RULES, RULES + 1, RULES + 2, RULES + 3
-RULE_LOCK, RULE_DSO_FIRST, RULE_PENALTY, RULE_POOLING = RULES + 4, RULES + 5, RULES + 6, RULES + 7
+RULE_SEES_SALES, RULE_DSO_FIRST, RULE_PENALTY, RULE_POOLING = RULES + 4, RULES + 5, RULES + 6, RULES + 7
 TERMINAL_PRICE_FORECAST, HOURS_TO_END = TERMINAL, TERMINAL + 1
 
 
@@ -156,7 +156,7 @@ def observation_layout() -> Layout:
         Field("forward_fee", price, 0.0, inf),
         Field("forward_min_mw", power, 0.0, inf),
         Field("forward_granularity_mw", power, 0.0, inf),
-        *unit_range(["lock", "dso_first"]),
+        *unit_range(["sees_own_sales", "dso_first"]),
         Field("tso_penalty_factor", "-", 0.0, inf),
         *unit_range(["pooling"]),
         Field("terminal_price_forecast", price, 0.0, inf),

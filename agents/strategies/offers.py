@@ -75,11 +75,11 @@ def share_of(feasible_mw: FloatArray, permitted_mw: FloatArray) -> FloatArray:
     return np.where(feasible_mw > 1e-9, np.minimum(1.0, feasible_mw / np.maximum(permitted_mw, 1e-9)), 0.0)
 
 
-def honest_balancing_shares(observation: FloatArray, seen: Seen, exposed: BoolArray, coordinated: BoolArray) -> FloatArray:
+def honest_balancing_shares(observation: FloatArray, seen: Seen, exposed: BoolArray, sees_sales: BoolArray) -> FloatArray:
     """Return the shares (n, 2: up, down) of the permitted power that can be delivered whatever happens locally.
 
     Offered = share x permitted, and what is permitted cannot be observed. It equals the feasible power where the gate
-    sees own local sales (`coordinated`) or where there is none to see (not `exposed`). In a blind design it is at most
+    sees own local sales (`sees_sales`) or where there is none to see (not `exposed`). In a blind design it is at most
     rated -+ schedule, so feasible / (rated -+ schedule) keeps the offer feasible; where the design does see the sale,
     this offers too little, never too much.
     """
@@ -89,12 +89,12 @@ def honest_balancing_shares(observation: FloatArray, seen: Seen, exposed: BoolAr
     for d, sign in ((UP, 1.0), (DN, -1.0)):
         feasible = seen.feasible_mw[:, d]
         blind = np.maximum(feasible, seen.rated_mw - sign * schedule)
-        hidden = (exposed[:, d] | (sign * local > 1e-6)) & ~coordinated
+        hidden = (exposed[:, d] | (sign * local > 1e-6)) & ~sees_sales
         shares[:, d] = share_of(feasible, np.where(hidden, blind, feasible))
     return shares
 
 
-def honest_local_shares(observation: FloatArray, seen: Seen, coordinated: BoolArray) -> FloatArray:
+def honest_local_shares(observation: FloatArray, seen: Seen, sees_sales: BoolArray) -> FloatArray:
     """Return the shares (n, 2: up, down) of the permitted power of the local block that can be delivered.
 
     As above; a blind local gate does not see the energy of pending and just called balancing bids, so what is permitted
@@ -112,7 +112,7 @@ def honest_local_shares(observation: FloatArray, seen: Seen, coordinated: BoolAr
         blind = np.minimum(feasible + hidden, np.maximum(feasible, seen.rated_mw - sign * schedule[d]))
         need = sign * seen.need_mw[:, LOCAL_HOUR]
         useful = np.where(need > 0.0, np.minimum(feasible, NEED_MARGIN * need), feasible)
-        shares[:, d] = share_of(useful, np.where(coordinated, feasible, blind))
+        shares[:, d] = share_of(useful, np.where(sees_sales, feasible, blind))
     return shares
 
 

@@ -52,7 +52,7 @@ class StackState:
     curves: FloatArray  # (n, CURVES, CELLS)
     start_mwh: FloatArray  # (n,) content at the first decision
     exposed_until: FloatArray  # (n, 2) hours to the end at which the last local offer up/down is over; inf if none
-    coordinated: BoolArray  # (n,) the design shares local bids, so its gates see own local sales
+    coordinated: BoolArray  # (n,) the design shares local bids
 
 
 def start(n: int) -> StackState:
@@ -65,6 +65,7 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     seen = look(observation)
     hour, curves, start_mwh = renew(seen, state, terms)
     coordinated = state.coordinated | mask[:, at.CONSENT]
+    sees_sales = observation[:, at.RULE_SEES_SALES] > 0.5
     exposed = seen.hours_to_end[:, None] > state.exposed_until
     action = closed_action(len(observation))
     action[:, at.DA_VOLUME_FRAC] = terms.da_volume_frac
@@ -72,8 +73,8 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     action[:, at.DA_END_CONTENT_FRAC] = END_CONTENT_FRAC
     action[:, at.ID_POWER_FRAC] = intraday_share(repair_mw(seen, curves[:, 1], ID_MARGIN), seen)
     if mask[:, at.LFM_OFFER : at.LFM_OFFER + 4].any():  # one tick in four
-        offer_locally(action, observation, seen, curves[:, 2], coordinated, terms)
-    offer_balancing(action, observation, seen, curves, exposed, coordinated, terms)
+        offer_locally(action, observation, seen, curves[:, 2], coordinated, sees_sales, terms)
+    offer_balancing(action, observation, seen, curves, exposed, sees_sales, terms)
     if terms.consent:
         action[:, at.CONSENT] = worth_consent(seen, terms.lfm_need_mw)
     action = finish(action, mask)
@@ -121,7 +122,13 @@ def premium(observation: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def offer_locally(
-    action: FloatArray, observation: FloatArray, seen: Seen, curve: FloatArray, coordinated: BoolArray, terms: Terms
+    action: FloatArray,
+    observation: FloatArray,
+    seen: Seen,
+    curve: FloatArray,
+    coordinated: BoolArray,
+    sees_sales: BoolArray,
+    terms: Terms,
 ) -> None:
     """Write the local offer of the block t+8..t+11 in the direction of a forecast need (both at a threshold of 0)."""
     block = slice(LOCAL_LEAD, LOCAL_LEAD + MTU_PER_HOUR)
@@ -134,7 +141,7 @@ def offer_locally(
     worth = worth - terms.premium_weight_frac * premium_dn - extra
     price_up, price_dn = local_prices(seen, cost, worth, terms.lfm_take_frac)
     need = seen.need_mw[:, LOCAL_HOUR]
-    shares = honest_local_shares(observation, seen, coordinated) if terms.honest else np.ones((len(need), 2))
+    shares = honest_local_shares(observation, seen, sees_sales) if terms.honest else np.ones((len(need), 2))
     action[:, at.LFM_SHARE_UP] = np.where(need >= terms.lfm_need_mw, shares[:, 0], 0.0)
     action[:, at.LFM_SHARE_DN] = np.where(-need >= terms.lfm_need_mw, shares[:, 1], 0.0)
     action[:, at.LFM_PRICE_UP], action[:, at.LFM_PRICE_DN] = price_up, price_dn
@@ -146,7 +153,7 @@ def offer_balancing(
     seen: Seen,
     curves: FloatArray,
     exposed: BoolArray,
-    coordinated: BoolArray,
+    sees_sales: BoolArray,
     terms: Terms,
 ) -> None:
     """Write the balancing offer of MTU t+3: what the local market left, at opportunity cost plus a mark-up.
@@ -161,9 +168,9 @@ def offer_balancing(
     premium_up, premium_dn = premium(observation)
     shares = np.ones((len(cost), 2))
     if terms.honest:
-        shares = honest_balancing_shares(observation, seen, exposed, coordinated)
+        shares = honest_balancing_shares(observation, seen, exposed, sees_sales)
         # energy that is offered locally in this very tick is not in the observation yet
-        shares[(action[:, at.LFM_SHARE_UP : at.LFM_SHARE_DN + 1] > 0.0) & ~coordinated[:, None]] = 0.0
+        shares[(action[:, at.LFM_SHARE_UP : at.LFM_SHARE_DN + 1] > 0.0) & ~sees_sales[:, None]] = 0.0
     shares[kept_for_local(seen, terms.lfm_need_mw)] = 0.0
     action[:, at.MFRR_SHARE_UP : at.MFRR_SHARE_DN + 1] = shares
     action[:, at.MFRR_PRICE_UP] = cost + terms.mfrr_markup + terms.premium_weight_frac * premium_up
