@@ -74,6 +74,8 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     action[:, at.ID_POWER_FRAC] = intraday_share(repair_mw(seen, curves[:, 1], ID_MARGIN), seen)
     if mask[:, at.LFM_OFFER : at.LFM_OFFER + 4].any():  # one tick in four
         offer_locally(action, observation, seen, curves[:, 2], coordinated, sees_sales, terms)
+        local = slice(at.LFM_OFFER, at.LFM_OFFER + 4)
+        action[:, local] *= mask[:, local]  # rows whose local gate is closed offer nothing, as they would alone
     offer_balancing(action, observation, seen, curves, exposed, sees_sales, terms)
     if terms.consent:
         action[:, at.CONSENT] = worth_consent(seen, terms.lfm_need_mw)
