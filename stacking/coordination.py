@@ -115,7 +115,7 @@ def sold_locally(book: Any, sums: Any, first: int, count: int, direction: int, s
     for tau in range(first, first + count):
         slot = tau % s.BOOK_SLOTS
         shared = not shared_only or sums[s.CONSENTED, slot] > 0.0
-        if shared and book[slot, column(c.LFM, s.SOLD, direction)] > POWER_EPSILON_MW:
+        if shared and book[slot, column(c.LFM, s.KNOWN, direction)] > POWER_EPSILON_MW:
             return True
     return False
 
@@ -188,7 +188,7 @@ def clear_market(
     up, down = at[market_column(market, 0) + c.NEED], at[market_column(market, 1) + c.NEED]
     if market == c.MFRR:
         up, down = shifted_need(up, down, world[slot, s.SHIFT_KNOWN])
-    shift, dearest = 0.0, 0.0
+    shift, dearest, shown = 0.0, 0.0, 0
     for d in range(2):
         sign, need = (1.0, up) if d == 0 else (-1.0, down)
         base = market_column(market, d)
@@ -209,7 +209,8 @@ def clear_market(
         if market == c.LFM:
             shift += sign * (mine + others - background_alone_mw(curve, sign, need, volume, reference, anchor, limit))
             if mine + others > POWER_EPSILON_MW:
-                dearest = price
+                dearest = price if shown == 0 else max(dearest, price)
+                shown += 1
             result[f.ACCEPTED_LFM_MWH] += mine * energy
             result[f.BACKGROUND_LFM_MWH] += others * energy
             result[f.NEED_LFM_MWH] += need * energy
@@ -220,7 +221,7 @@ def clear_market(
             result[f.NEED_MFRR_MWH] += need * energy
         book_sales(offers, n, d, first, count, params, book, plan, flow)
     if market == c.LFM:
-        recent[s.PENDING_LFM_PRICE] = dearest
+        world[slot, s.LFM_PRICE] = dearest
         for tau in range(first, first + count):
             world[tau % s.BOOK_SLOTS, s.SHIFT] = shift
 

@@ -83,11 +83,8 @@ def settle(
     if flow[f.ACTIVATED_LFM] > 0.0:
         pay_local(threshold, book, flow, slot, short_local_mwh)
     kept = rules[s.KEEP_PAYMENT] > 0.0
-    paid_share = 1.0
-    if not kept and abs(balancing_mwh) > 0.0:
-        paid_share = max(0.0, 1.0 - short_balancing_mwh / balancing_mwh)
     if flow[f.ACTIVATED_MFRR] + flow[f.ACTIVATED_FORWARDED] > 0.0:
-        pay_balancing(rules, book, world, flow, slot, paid_share)
+        pay_balancing(rules, book, world, flow, slot, 0.0 if kept else short_balancing_mwh)
     if kept and abs(short_balancing_mwh) > POWER_EPSILON_MW:
         price = world[slot, s.CLEARED_UP] if short_balancing_mwh > 0.0 else world[slot, s.CLEARED_DN]
         flow[f.CASH_TSO_PENALTY] = penalty_eur(rules[s.PENALTY], price, short_balancing_mwh)
@@ -125,13 +122,17 @@ def pay_local(threshold: float, book: Any, flow: Any, slot: int, undelivered_mwh
 
 
 @law
-def pay_balancing(rules: Any, book: Any, world: Any, flow: Any, slot: int, paid_share: float) -> None:
+def pay_balancing(rules: Any, book: Any, world: Any, flow: Any, slot: int, unpaid_mwh: float) -> None:
     """Pay own and forwarded balancing activations of one MTU; forwarded ones carry the fee."""
     for d in range(2):
         sign = 1.0 if d == 0 else -1.0
         marginal = world[slot, s.CLEARED_UP + d]
         own = book[slot, column(c.MFRR, s.SOLD, d)] * MTU_H
         passed = book[slot, column(c.FORWARDED, s.SOLD, d)] * MTU_H
+        ordered = sign * (own + passed)
+        if ordered == 0.0:
+            continue
+        paid_share = 1.0 - between(unpaid_mwh, ordered) / ordered
         price = forwarded_price(int(rules[s.FORWARD_PRICE]), book[slot, column(c.FORWARDED, s.PRICE, d)], marginal, sign)
         flow[f.CASH_MFRR] += sign * own * marginal * paid_share
         flow[f.CASH_FORWARDED] += sign * passed * price * paid_share

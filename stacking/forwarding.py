@@ -41,6 +41,11 @@ def forward_unsold(
                 unsold = book[row, slot, column(source, s.PENDING, d)] - book[row, slot, column(source, s.SOLD, d)]
                 if unsold <= POWER_EPSILON_MW:
                     continue
+                other = book[row, slot, column(source, s.PENDING, 1 - d)] - book[row, slot, column(source, s.SOLD, 1 - d)]
+                if d == 0 or other <= POWER_EPSILON_MW:  # both directions of one MTU are one FSP-MTU
+                    flow[row, f.ASKED_COUNT] += 1.0
+                    if sums[row, s.CONSENTED, slot] <= 0.0:
+                        flow[row, f.OPTED_OUT_COUNT] += 1.0
                 if not may_forward(
                     product,
                     rules,
@@ -49,6 +54,7 @@ def forward_unsold(
                     unsold,
                     book[row, slot, column(source, s.PRICE, d)],
                     d,
+                    book[row, slot, column(source, s.SOLD, 1 - d)],
                 ):
                     continue
                 if rules[s.POOLING] > 0.0:
@@ -68,18 +74,21 @@ def forward_unsold(
 
 
 @law
-def may_forward(product: Any, rules: Any, consented: float, flow: Any, unsold_mw: float, price: float, direction: int) -> bool:
+def may_forward(
+    product: Any, rules: Any, consented: float, flow: Any, unsold_mw: float, price: float, direction: int, opposite_mw: float
+) -> bool:
     """Check consent and the requirements that do not depend on size; count the refusal."""
     energy = unsold_mw * MTU_H
     flow[f.CONSENT_ASKED] += energy
-    flow[f.ASKED_COUNT] += 1.0
     if consented <= 0.0:
         flow[f.OPTED_OUT] += energy
-        flow[f.OPTED_OUT_COUNT] += 1.0
         flow[f.REFUSED + codes.NO_CONSENT] += energy
         return False
     if rules[s.NOT_ELIGIBLE] >= 0.0:
         flow[f.REFUSED + int(rules[s.NOT_ELIGIBLE])] += energy
+        return False
+    if rules[s.BLOCK_BALANCING] > 0.0 and opposite_mw > POWER_EPSILON_MW:
+        flow[f.REFUSED + codes.OPPOSITE_SALE] += energy
         return False
     if price > product[s.PRICE_CAP] or price < product[s.PRICE_FLOOR] or product[s.UP_OPEN + direction] == 0.0:
         flow[f.REFUSED + codes.PRICE_LIMIT] += energy

@@ -267,7 +267,7 @@ def look(
             for r in range(params.shape[0]):
                 publish(ledger, first, count, params[r], book[r], sums[r], plan[r])
             if ledger == c.LFM:
-                recent[s.RECENT_LFM_PRICE] = recent[s.PENDING_LFM_PRICE]
+                recent[s.RECENT_LFM_PRICE] = world[first % s.BOOK_SLOTS, s.LFM_PRICE]
                 for tau in range(first, first + count):
                     world[tau % s.BOOK_SLOTS, s.SHIFT_KNOWN] = world[tau % s.BOOK_SLOTS, s.SHIFT]
         elif kind == s.OFFER and ledger == c.LFM:

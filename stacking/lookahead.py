@@ -96,7 +96,8 @@ def free_power(
         up MW, down MW (both >= 0), lowest and highest content at the full hour behind the window (MWh).
     """
     into, out = params[s.INTO], params[s.OUT]
-    low, high, sum_hi, sum_lo, draw, fill = content, content, 0.0, 0.0, 0.0, 0.0
+    low, high, sum_hi, sum_lo = content, content, 0.0, 0.0
+    up_energy, down_energy, up_room, down_room = FAR_MWH, FAR_MWH, FAR_MWH, FAR_MWH
     slot, place = tick % s.BOOK_SLOTS, tick % s.PLAN_SLOTS
     block_slot, block_place = slot, place
     everything = sold == s.ALL_LEDGERS and pending == s.ALL_LEDGERS
@@ -104,7 +105,6 @@ def free_power(
     for j in range(reach):
         if j == first:
             low, high, sum_hi, sum_lo = low - sum_hi, high - sum_lo, 0.0, 0.0
-            draw, fill = -FAR_MWH, FAR_MWH
             block_slot, block_place = slot, place
         if j >= s.WINDOW:  # beyond the window nothing but the schedule can be committed
             drain_hi = drain_mwh(plan[place], into, out)
@@ -116,12 +116,18 @@ def free_power(
             drain_hi, drain_lo = drain_mwh(most, into, out), drain_mwh(least, into, out)
         sum_hi += drain_hi
         sum_lo += drain_lo
-        draw, fill = max(draw, sum_hi), min(fill, sum_lo)
+        if j >= first + count - 1:
+            up_room = min(up_room, low - params[s.MIN_MWH] - sum_hi)
+            down_room = min(down_room, params[s.MAX_MWH] - high + sum_lo)
+        elif j >= first:  # inside the block only the MTU so far have taken their part
+            up_energy = min(up_energy, (low - params[s.MIN_MWH] - sum_hi) / (j - first + 1))
+            down_energy = min(down_energy, (params[s.MAX_MWH] - high + sum_lo) / (j - first + 1))
         slot = slot + 1 if slot + 1 < s.BOOK_SLOTS else 0
         place = place + 1 if place + 1 < s.PLAN_SLOTS else 0
     hour = (tick + reach) // MTU_PER_HOUR % s.PLAN_HOURS
-    draw, fill = max(draw, sum_hi + plan[s.DRAW + hour]), min(fill, sum_lo + plan[s.FILL + hour])
-    up_energy, down_energy = (low - params[s.MIN_MWH] - draw) / count, (params[s.MAX_MWH] - high + fill) / count
+    up_room = min(up_room, low - params[s.MIN_MWH] - sum_hi - plan[s.DRAW + hour])
+    down_room = min(down_room, params[s.MAX_MWH] - high + sum_lo + plan[s.FILL + hour])
+    up_energy, down_energy = min(up_energy, up_room / count), min(down_energy, down_room / count)
     up, down = 2.0 * params[s.RATED_MW], 2.0 * params[s.RATED_MW]
     slot, place = block_slot, block_place
     for _ in range(count):

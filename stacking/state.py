@@ -43,12 +43,11 @@ DRAW, FILL = PLAN_SLOTS, PLAN_SLOTS + PLAN_HOURS
 PLAN_W = PLAN_SLOTS + 2 * PLAN_HOURS
 
 # ---- world state, (world, slot, WORLD_W) and (world, RECENT_W) --------------------------------------------------------
-SHIFT, SHIFT_KNOWN, CLEARED_UP, CLEARED_DN = 0, 1, 2, 3
-WORLD_W = 4
+SHIFT, SHIFT_KNOWN, CLEARED_UP, CLEARED_DN, LFM_PRICE = 0, 1, 2, 3, 4
+WORLD_W = 5
 RECENT_MTU = 4  # published MTU in the observation: imbalance, up, down price each, newest first
 RECENT_LFM_PRICE = 12
-PENDING_LFM_PRICE = 13  # dearest accepted local offer, cleared but not yet published
-RECENT_W = 14
+RECENT_W = 13
 
 # ---- compiled gates, int64 (gate, GATE_W) --------------------------------------------------------------------------------
 KIND, LEDGER, MARKET, LEAD, COUNT, ALIGNED, SEES_SOLD, SEES_PENDING, SEES_OFFERED, ACTION, TARGET = range(11)
