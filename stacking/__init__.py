@@ -6,7 +6,14 @@ The public names are loaded on first use, so that ``import stacking`` costs next
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # so that editors and type checkers know what is loaded on first use
+    from .catalogue import default_portfolios, design_names, load_design, load_portfolios
+    from .config import Battery, Design, Portfolio, Product
+    from .engine import Engine, Snapshot, transition
+    from .errors import StackingError
+    from .scenario import Library, ScenarioKey, generate, replay, scenario_keys
 
 __version__ = "0.1.0"
 
@@ -29,7 +36,26 @@ _PUBLIC = {
     "replay": "scenario",
     "scenario_keys": "scenario",
 }
-__all__ = ["__version__", *_PUBLIC]
+__all__ = [
+    "Battery",
+    "Design",
+    "Engine",
+    "Library",
+    "Portfolio",
+    "Product",
+    "ScenarioKey",
+    "Snapshot",
+    "StackingError",
+    "__version__",
+    "default_portfolios",
+    "design_names",
+    "generate",
+    "load_design",
+    "load_portfolios",
+    "replay",
+    "scenario_keys",
+    "transition",
+]
 
 
 def __getattr__(name: str) -> Any:
