@@ -24,7 +24,7 @@ KEYS = ["design", "strategy", "scenario", "portfolio"]
 def setup() -> inputs.Setup:
     request = inputs.Request(
         designs=("parallel", "norflex_eam", "norflex"), strategies=("lfm_only", "overbook", "stacked"), seeds=5, days=2,
-        split="validation", consent="always",
+        split="validation", consent="always", tuned=False,
     )  # fmt: skip
     return inputs.prepare(request)
 
