@@ -93,7 +93,7 @@ def compile_portfolios(portfolios: tuple[Portfolio, ...]) -> FLOAT:
     out = np.zeros((len(portfolios), s.PARAMS_W))
     for row, p in zip(out, portfolios, strict=True):
         b = p.battery
-        row[s.CONNECTION_MW], row[s.RATED_MW], row[s.CAPACITY_MWH] = p.connection_mw, p.rated_mw, b.capacity_mwh
+        row[s.RATED_MW], row[s.CAPACITY_MWH] = p.rated_mw, b.capacity_mwh
         row[s.MIN_MWH], row[s.MAX_MWH] = b.min_content_frac * b.capacity_mwh, b.max_content_frac * b.capacity_mwh
         row[s.CHARGE_FRAC], row[s.DISCHARGE_FRAC] = b.charge_efficiency_frac, b.discharge_efficiency_frac
         row[s.INTO], row[s.OUT] = MTU_H * b.charge_efficiency_frac, MTU_H / b.discharge_efficiency_frac
@@ -154,7 +154,6 @@ def _product(product: Product) -> FLOAT:
     row = np.zeros(s.PRODUCT_W)
     row[s.MIN_MW], row[s.GRANULARITY_MW] = product.min_mw, product.granularity_mw
     row[s.PRICE_FLOOR], row[s.PRICE_CAP] = product.price_floor, product.price_cap
-    row[s.MARGINAL], row[s.PER_BLOCK] = float(product.price_rule == "marginal"), float(product.clears == "block")
     row[s.THRESHOLD] = product.delivery_threshold_frac
     row[s.UP_OPEN], row[s.DN_OPEN] = float("up" in product.directions), float("dn" in product.directions)
     return row

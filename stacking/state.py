@@ -4,10 +4,10 @@ Every matrix is float64 (gates int64) and C-ordered; worlds come first, then por
 """
 
 # ---- portfolio parameters, (portfolio, PARAMS_W) ------------------------------------------------------------------
-CONNECTION_MW, RATED_MW, CAPACITY_MWH, MIN_MWH, MAX_MWH = 0, 1, 2, 3, 4
-CHARGE_FRAC, DISCHARGE_FRAC, WEAR, TARIFF = 5, 6, 7, 8
-INTO, OUT = 9, 10  # MWh in the store per MW and MTU: charging, injecting
-PARAMS_W = 11
+RATED_MW, CAPACITY_MWH, MIN_MWH, MAX_MWH = 0, 1, 2, 3  # rated: what battery and grid connection allow together
+CHARGE_FRAC, DISCHARGE_FRAC, WEAR, TARIFF = 4, 5, 6, 7
+INTO, OUT = 8, 9  # MWh in the store per MW and MTU: charging, injecting
+PARAMS_W = 10
 
 # ---- portfolio state, (world, portfolio, STATE_W) -----------------------------------------------------------------
 CONTENT, CONSENT_NOW, CASH, POWER, START_CONTENT = 0, 1, 2, 3, 4
@@ -55,8 +55,8 @@ GATE_W = 11
 PUBLISH, AUCTION, TRADE, OFFER, CLEAR, FORWARD = 0, 1, 2, 3, 4, 5  # gate kinds, in the order in which a tick takes them
 
 # ---- compiled products, (market, PRODUCT_W) ---------------------------------------------------------------------------
-MIN_MW, GRANULARITY_MW, PRICE_FLOOR, PRICE_CAP, MARGINAL, PER_BLOCK, THRESHOLD, UP_OPEN, DN_OPEN = range(9)
-PRODUCT_W = 9
+MIN_MW, GRANULARITY_MW, PRICE_FLOOR, PRICE_CAP, THRESHOLD, UP_OPEN, DN_OPEN = range(7)
+PRODUCT_W = 7
 
 # ---- compiled rules, (RULES_W,) ---------------------------------------------------------------------------------------
 FEE, PENALTY, KEEP_PAYMENT, CORRECT_LFM, DSO_SHARE, BLOCK_BALANCING, BLOCK_INTRADAY, POOLING = range(8)
