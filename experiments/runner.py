@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from stacking import flows as f
 from stacking.build import BACKENDS, is_cached
 from stacking.compile import compile_design
-from stacking.config import Design, Portfolio
+from stacking.config import Design
 from stacking.engine import Engine
 from stacking.errors import StackingError
 from stacking.kernel import advance
+from stacking.portfolio import Portfolio
 from stacking.scenario import Library
 
 from ..agents.guard import TIME_LIMIT_S

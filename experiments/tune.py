@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from stacking import __version__
 from stacking.catalogue import default_portfolios, load_portfolios
-from stacking.config import Design, Portfolio
+from stacking.config import Design
 from stacking.errors import StackingError
 from stacking.layout import LAYOUT_VERSION
+from stacking.portfolio import Portfolio
 from stacking.scenario import Library
 
 from ..agents.strategies import Parameter, parameters_of

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # so that editors and type checkers know what is loaded on first use
     from .catalogue import default_portfolios, design_names, load_design, load_portfolios
-    from .config import Battery, Design, Portfolio, Product
+    from .config import Design, Product
     from .engine import Engine, Snapshot, transition
     from .errors import StackingError
+    from .portfolio import Battery, Fleet, Load, Portfolio
     from .scenario import Library, ScenarioKey, generate, replay, scenario_keys
 
 __version__ = "0.1.0"
@@ -22,8 +23,10 @@ _PUBLIC = {
     "Snapshot": "engine",
     "transition": "engine",
     "StackingError": "errors",
-    "Battery": "config",
-    "Portfolio": "config",
+    "Battery": "portfolio",
+    "Fleet": "portfolio",
+    "Load": "portfolio",
+    "Portfolio": "portfolio",
     "Design": "config",
     "Product": "config",
     "load_design": "catalogue",
@@ -40,7 +43,9 @@ __all__ = [
     "Battery",
     "Design",
     "Engine",
+    "Fleet",
     "Library",
+    "Load",
     "Portfolio",
     "Product",
     "ScenarioKey",

@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .config import Design, Portfolio, Product, read_toml, validated
+from .config import Design, Product, read_toml, validated
 from .errors import StackingError
+from .portfolio import Portfolio
 
 _HERE = Path(__file__).parent
 PRODUCTS_FILE = _HERE / "products.toml"

@@ -51,6 +51,19 @@ TERMINAL_FORECAST = 1  # what the FSP expects it to be
 BACKGROUND_PRIORITY = 2  # tie-break of background offers, 0..1, lower goes first
 SCALARS_W = 3
 
+# ---- scenario library, sites: charging sessions and loads of portfolios --------------------------------------------
+# One session of a charging point, float64 (session, column); the sessions of a point follow each other without overlap.
+ARRIVAL = 0  # first tick at which the car is plugged in (0 if it was there before)
+DEPARTURE = 1  # first tick at which it is gone (may lie behind the end of the episode)
+ENERGY_MWH = 2  # wanted from ARRIVAL to DEPARTURE, at the meter
+POWER_MW = 3  # largest power of car and charging point
+V2G_MWH = 4  # energy below the content at arrival that the driver lets be taken out; 0 = one-way
+SESSION_W = 5
+# Hourly forecast of a fleet, known from the start, MW >= 0 of consumption, (scenario, fleet, hour, column).
+AT_ONCE = 0  # every car is charged as soon as it arrives
+LATEST = 1  # every car is charged as late as its departure allows
+FLEET_W = 2
+
 FORECAST_HOURS = 36  # hours of day-ahead price or forecast in the observation
 LFM_FORECAST_HOURS = 8
 LFM_NEAR_HOURS = 4  # hours 0..3 read the near forecast, 4..7 the far one

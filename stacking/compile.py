@@ -12,8 +12,9 @@ from . import codes
 from . import columns as c
 from . import layout as v
 from . import state as s
-from .config import Design, Gate, Portfolio, Product
+from .config import Design, Gate, Product
 from .errors import StackingError
+from .portfolio import Portfolio
 from .units import MTU_H, MTU_MIN
 
 LEDGERS = {"lfm": c.LFM, "mfrr": c.MFRR, "forwarded": c.FORWARDED}

@@ -1,4 +1,4 @@
-"""Frozen, validated configuration: batteries, portfolios, products, designs. Built from TOML, compiled once.
+"""Frozen, validated configuration: products, rules and designs; the base of all records. Built from TOML, compiled once.
 
 Every error names the file, the key, the value, what is allowed and the remedy.
 """
@@ -31,47 +31,6 @@ class Record(BaseModel):
     """Base of all configuration records: frozen, unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Battery(Record):
-    """A battery behind one meter; defaults as in the list of market facts (1C-0.5C LFP, AC side)."""
-
-    power_mw: Positive
-    capacity_mwh: Positive
-    charge_efficiency_frac: Efficiency = 0.93
-    discharge_efficiency_frac: Efficiency = 0.93
-    min_content_frac: Fraction = 0.05
-    max_content_frac: Fraction = 0.95
-    start_content_frac: Fraction | None = None
-    wear_eur_per_mwh: NonNegative = 10.0
-
-    @model_validator(mode="after")
-    def _window(self) -> Battery:
-        if self.min_content_frac >= self.max_content_frac:
-            raise ValueError(
-                f"min_content_frac = {self.min_content_frac} must lie below max_content_frac = {self.max_content_frac}"
-            )
-        start = self.start_content_frac
-        if start is not None and not self.min_content_frac <= start <= self.max_content_frac:
-            raise ValueError(
-                f"start_content_frac = {start} lies outside the content window [{self.min_content_frac}, {self.max_content_frac}]"
-            )
-        return self
-
-
-class Portfolio(Record):
-    """The assets of one FSP at one network location; bids are made per portfolio."""
-
-    name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_.\- ]+$")]
-    connection_mw: Positive
-    charge_tariff_eur_per_mwh: NonNegative = 0.0
-    count: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 1
-    battery: Battery
-
-    @property
-    def rated_mw(self) -> float:
-        """Return the power that battery and grid connection allow together, MW."""
-        return min(self.battery.power_mw, self.connection_mw)
 
 
 class Product(Record):

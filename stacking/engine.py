@@ -14,10 +14,11 @@ from . import layout as v
 from . import state as s
 from .build import build
 from .compile import compile_design, compile_portfolios
-from .config import Design, Portfolio
+from .config import Design
 from .errors import StackingError
 from .kernel import advance
 from .markets.merit_order import OFFER_W
+from .portfolio import Portfolio
 
 if TYPE_CHECKING:
     from .scenario import Library

@@ -19,9 +19,10 @@ from stacking import layout as v
 from stacking.catalogue import DESIGNS_FOLDER, design_from
 from stacking.codes import CODES
 from stacking.columns import market_column
-from stacking.config import Battery, Design, Portfolio, read_toml
+from stacking.config import Design, read_toml
 from stacking.engine import Engine
 from stacking.invariants import check_step
+from stacking.portfolio import Battery, Portfolio
 from stacking.scenario import Library, ScenarioKey
 
 UP, DN = c.UP, c.DN

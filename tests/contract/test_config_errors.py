@@ -23,9 +23,10 @@ from stacking.catalogue import (
     load_portfolios,
 )
 from stacking.compile import compile_design, compile_portfolios
-from stacking.config import Battery, Portfolio, validated
+from stacking.config import validated
 from stacking.engine import Engine
 from stacking.errors import StackingError
+from stacking.portfolio import Battery, Portfolio
 
 from ..toy import DESIGNS, library, portfolio
 

@@ -9,10 +9,10 @@ from stacking import flows as f
 from stacking import generate, load_design, scenario_keys
 from stacking import layout as v
 from stacking.agents.strategies import make_strategy
-from stacking.config import Battery, Portfolio
 from stacking.engine import Engine
 from stacking.experiments.runner import Contest, run
 from stacking.experiments.stats import revenue_eur_per_kw_year
+from stacking.portfolio import Battery, Portfolio
 from stacking.units import MTU_H
 
 # 1 MW / 2 MWh, round trip 0.86, wear 10 EUR/MWh, 1.5 cycles a day, foresight within the day, price taker, NO2 2025.
