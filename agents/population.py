@@ -47,7 +47,7 @@ class Population:
         self.assignment = tuple(assignment)
         self.portfolio_names = tuple(portfolio_names or (str(k) for k in range(len(assignment))))
         self.rows: dict[str, NDArray[np.intp]] = {
-            name: np.flatnonzero([a == name for a in assignment]) for name in self.strategies
+            name: np.flatnonzero(np.array(self.assignment) == name) for name in self.strategies
         }
         self._layout, self._time_limit_s = layout, time_limit_s
         self._states: dict[str, Any] = {}
@@ -63,10 +63,48 @@ class Population:
         """
         self._worlds, self._call, self._states = len(seeds), 0, {}
         for label, strategy in self.strategies.items():
-            rows = [seed_of(strategy.name, world, self.portfolio_names[row]) for world in seeds for row in self.rows[label]]
+            rows = [self._seed(strategy, world, row) for world in seeds for row in self.rows[label]]
             self._states[label] = checked_start(
                 strategy, len(rows), np.array(rows, dtype=np.int64), time_limit_s=self._time_limit_s
             )
+
+    def start_row(self, seed: object, row: int) -> Any:
+        """Return the state of one portfolio at the start of an episode, for `act_row`; the group's states stay as they are.
+
+        Args:
+            seed: of its world, as given to `start`: the row then draws the same numbers as in its group.
+            row: number of the portfolio.
+        """
+        strategy = self.strategies[self.assignment[row]]
+        own = np.array([self._seed(strategy, seed, row)], dtype=np.int64)
+        return checked_start(strategy, 1, own, time_limit_s=self._time_limit_s)
+
+    def act_row(self, row: int, observation: FloatArray, mask: BoolArray, state: Any, call: int) -> tuple[FloatArray, Any]:
+        """Decide one tick for one portfolio, alone.
+
+        Args:
+            row: number of the portfolio.
+            observation: (1, OBSERVATIONS_W).
+            mask: (1, ACTIONS_W).
+            state: what `start_row` or the last call returned.
+            call: number of the call since the start, 0 first.
+
+        Returns:
+            action (1, ACTIONS_W) float64, and the next state: the same numbers as the row's in `act`.
+
+        Raises:
+            StackingError: if the strategy breaks its contract.
+        """
+        return checked_act(
+            self.strategies[self.assignment[row]],
+            observation,
+            mask,
+            state,
+            call=call,
+            layout=self._layout,
+            time_limit_s=self._time_limit_s,
+            row_name=lambda _: f"{row} (portfolio {self.portfolio_names[row]})",
+        )
 
     def act(self, observation: FloatArray, mask: BoolArray) -> FloatArray:
         """Decide one tick for all rows.
@@ -86,8 +124,8 @@ class Population:
         for label, strategy in self.strategies.items():
             rows = self.rows[label]
             whole = len(rows) == len(self.assignment)
-            seen = (observation if whole else observation[:, rows]).reshape(-1, OBSERVATIONS_W)
-            open_columns = (mask if whole else mask[:, rows]).reshape(-1, ACTIONS_W)
+            seen = (observation if whole else observation.take(rows, axis=1)).reshape(-1, OBSERVATIONS_W)
+            open_columns = (mask if whole else mask.take(rows, axis=1)).reshape(-1, ACTIONS_W)
             decided, self._states[label] = checked_act(
                 strategy,
                 seen,
@@ -101,6 +139,10 @@ class Population:
             action[:, rows] = decided.reshape(self._worlds, len(rows), ACTIONS_W)
         self._call += 1
         return action
+
+    def _seed(self, strategy: Strategy, world: object, row: int) -> int:
+        """Return the seed of one row."""
+        return seed_of(strategy.name, world, self.portfolio_names[row])
 
     def _row_name(self, i: int, rows: NDArray[np.intp]) -> str:
         """Return world and portfolio of a row of a group."""

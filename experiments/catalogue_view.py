@@ -43,7 +43,7 @@ def design_text(design: Design, width: int | None = None) -> str:
     """Return one design in full: story, gates, rules, products with sources."""
     parts = [f"{design.name}: {design.title}", wrapped(design.story.strip(), width=width)]
     gates = [[g.kind, g.book, _gate_time(design, g), *_sees(g)] for g in design.gates]
-    header = ["gate", "book", "when", "sees sold", "sees pending", "refuses if offered in"]
+    header = ["gate", "book", "when", "sees", "refuses if offered in"]
     parts.append("Gates, in the order of a tick\n" + render(header, gates, width=width, left=6))
     rules = []
     for key, value in design.rules:
@@ -92,7 +92,7 @@ def _gate_time(design: Design, gate: Gate) -> str:
 
 
 def _sees(gate: Gate) -> list[str]:
-    lists = (gate.sees_sold, gate.sees_pending, gate.refuses_offered)
+    lists = (gate.sees, gate.refuses_offered)
     return [", ".join(names) or ("-" if gate.kind == "offer" else "") for names in lists]
 
 

@@ -20,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-bench = typer.Typer(help="Measure speed.", no_args_is_help=True, rich_markup_mode=None)
+bench = typer.Typer(help="Measure speed and realism.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(bench, name="bench")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -36,6 +36,10 @@ Split = Annotated[
 Days = Annotated[int, typer.Option(help="Delivery days of a scenario.")]
 Prices = Annotated[list[str] | None, typer.Option("--prices", help="CSV or Parquet price file; may be repeated.")]
 Timezone = Annotated[str | None, typer.Option(help="Zone of the delivery days, such as Europe/Copenhagen.")]
+World = Annotated[
+    str | None,
+    typer.Option("--world", help="Parameters of what is drawn: a set such as dk1_2024:eon, or a file by `stacking calibrate`."),
+]
 PortfolioFile = Annotated[str | None, typer.Option("--portfolio", help="TOML file with [[portfolio]] tables.")]
 Consent = Annotated[str, typer.Option(help="always, never, a random share 0..1, or own: the strategy's choice.")]
 Pooling = Annotated[bool | None, typer.Option("--pooling/--no-pooling", help="Pool bids that are forwarded.")]
@@ -161,9 +165,9 @@ What next
 @command
 def compare(
     design: Designs = None, strategy: Strategies = None, seeds: Seeds = None, split: Split = None, days: Days = 7,
-    prices: Prices = None, timezone: Timezone = None, portfolio: PortfolioFile = None, consent: Consent = "own",
-    pooling: Pooling = None, settings: Settings = None, parameters: Parameters = None, tuned: Tuned = True,
-    seed: Seed = 0, backend: Backend = "serial", time_limit: TimeLimit = 10.0, out: Out = None,
+    prices: Prices = None, timezone: Timezone = None, world: World = None, portfolio: PortfolioFile = None,
+    consent: Consent = "own", pooling: Pooling = None, settings: Settings = None, parameters: Parameters = None,
+    tuned: Tuned = True, seed: Seed = 0, backend: Backend = "serial", time_limit: TimeLimit = 10.0, out: Out = None,
     width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Compare strategies across market designs on the same scenarios, with intervals."""
@@ -171,7 +175,7 @@ def compare(
 
     request = Request(
         designs=tuple(design or ()), strategies=tuple(strategy or ()), seeds=seeds, split=split, days=days,
-        prices=tuple(prices or ()), timezone=timezone, portfolio=portfolio, consent=consent, pooling=pooling,
+        prices=tuple(prices or ()), timezone=timezone, world=world, portfolio=portfolio, consent=consent, pooling=pooling,
         overrides=tuple(settings or ()), parameters=tuple(parameters or ()), tuned=tuned, seed=seed, backend=backend,
         time_limit_s=time_limit,
     )  # fmt: skip
@@ -267,6 +271,44 @@ def tune(
         print_json({**tuned_file.to_data(tuned), "file": str(path)})
     else:
         typer.echo(f"{tuned_file.to_text(tuned)}\n\nWritten: {path}")
+
+
+@app.command()
+@command
+def calibrate(
+    files: Annotated[list[str], typer.Argument(help="CSV or Parquet price files (docs/price-files.md), merged.")],
+    out: Annotated[str, typer.Option("--out", help="TOML file to write.")] = "parameters.toml",
+    timezone: Annotated[str, typer.Option(help="Zone of the local days.")] = "Europe/Copenhagen",
+    base: Annotated[str | None, typer.Option(help="Set or file for what the price files do not hold.")] = None,
+    share: Annotated[float, typer.Option(help="Use the first share of the series only, above 0, up to 1.")] = 1.0,
+    as_json: Json = False,
+) -> None:
+    """Fit the scenario generator to price files of at least 28 days."""
+    from . import calibrate as fitting
+
+    done = fitting.run(files, timezone=timezone, base=base, share=share, out=out)
+    if as_json:
+        print_json(fitting.to_data(done))
+    else:
+        typer.echo(fitting.to_text(done))
+
+
+@bench.command("realism")
+@command
+def bench_realism(
+    data: Annotated[str | None, typer.Option("--data", help="Folder of the real series (docs/realism.md).")] = None,
+    draws: Annotated[int, typer.Option(help="Series drawn per real one.")] = 80,
+    as_json: Json = False,
+) -> None:
+    """Print real and generated series side by side, and what is off."""
+    from .benchmarks import realism, realism_report
+
+    with progress_bar("Comparing", len(realism.CASES)) as advance:
+        result = realism.run(data, draws=draws, advance=advance)
+    if as_json:
+        print_json(realism_report.to_data(result))
+    else:
+        typer.echo(realism_report.to_text(result))
 
 
 @bench.command("engine")

@@ -40,6 +40,7 @@ class Request:
     days: int = 7
     prices: tuple[str, ...] = ()
     timezone: str | None = None
+    world: str | None = None  # parameters of what is drawn: set, set:local regime, or file
     portfolio: str | None = None
     consent: str = "own"
     pooling: bool | None = None
@@ -90,6 +91,7 @@ def prepare(request: Request) -> Setup:
         "split": split,
         "days": request.days,
         "timezone": library.timezone,
+        "world": request.world or "default",
         "price_files": {Path(path).name: file_hash(path) for path in request.prices},
     }
     return Setup(contest, split, request.seed, described)
@@ -270,10 +272,10 @@ def scenarios(request: Request, split: str, rows: int, default_count: int) -> Li
     """
     if not request.prices:
         keys = scenario_keys(split, request.seeds or default_count, seed=request.seed)
-        return generate(keys, rows=rows, days=request.days, timezone=request.timezone or GENERATED_ZONE)
+        return generate(keys, rows=rows, days=request.days, timezone=request.timezone or GENERATED_ZONE, parameters=request.world)
     library = replay(
         list(request.prices), split=split, seed=request.seed, rows=rows, days=request.days,
-        timezone=request.timezone or PRICES_ZONE, count=request.seeds,
+        timezone=request.timezone or PRICES_ZONE, count=request.seeds, parameters=request.world,
     )  # fmt: skip
     if len(library) < 2:
         raise StackingError(

@@ -27,6 +27,16 @@ NEED_FORECAST = 23  # balancing need (MW, + = up) as forecast three MTU before t
 HOUR_SIN, HOUR_COS, YEAR_SIN, YEAR_COS, WEEKEND = 24, 25, 26, 27, 28
 SERIES_W = 29
 
+# ---- scenario library: local markets, (scenario, area, mtu, column) ------------------------------------------------
+# Background of direction d starts at market_column(LFM, d). NEED is a signed margin: background load - limit, MW; negative
+# where there is room.
+LOCAL_W = 2 * BACKGROUND_W
+ROOMY_MW = -1e6  # margin where nothing is known of a limit: no schedule can cause a need
+
+# ---- scenario library: hourly forecasts of a local market, (scenario, area, LOCAL_HOURLY_W, hour): the columns
+# LFM_NEED_FAR .. LFM_LIMIT_NEAR of the hourly series, less LFM_NEED_FAR
+LOCAL_HOURLY_W = 4
+
 # ---- scenario library: hourly series, (scenario, hour since the first tick, column) -------------------------------
 DA_MEAN = 0  # realised hourly mean day-ahead price
 DA_TWO_DAYS = 1  # forecast made at noon two days before delivery
@@ -43,7 +53,9 @@ DA_COUNT = 2  # MTU of that day, else 0
 KNOWN_HOURS = 3  # hours from the current one whose day-ahead price is published
 NEXT_DAY_HOURS = 4  # hours from the current one to the end of the next local day
 NEXT_DAY_FORECAST = 5  # column of the hourly series to read for the next local day: DA_MIDNIGHT or DA_NOON
-CALENDAR_W = 6
+DAY_LEFT = 6  # MTU of the local day that are left, this one included
+HOUR_OF_DAY = 7  # local hour, 0..23
+CALENDAR_W = 8
 
 # ---- scenario library: scalars, (scenario, column) -----------------------------------------------------------------
 TERMINAL_PRICE = 0  # max(0, mean day-ahead price of the 24 h after the end), EUR/MWh

@@ -14,7 +14,7 @@ from . import layout as v
 from . import state as s
 from .config import Design, Gate, Product
 from .errors import StackingError
-from .portfolio import Portfolio
+from .portfolio import Battery, Fleet, Load, Portfolio
 from .units import MTU_H, MTU_MIN
 
 LEDGERS = {"lfm": c.LFM, "mfrr": c.MFRR, "forwarded": c.FORWARDED}
@@ -28,6 +28,7 @@ KINDS = {
     "forward": s.FORWARD,
 }
 OFFER_ACTIONS = {"lfm": v.LFM_OFFER, "mfrr": v.MFRR_OFFER}
+BASELINES = ("schedule", "nomination", "mean", "quiet_mean")  # in the order of stacking.state
 ID_LEAD_MTU = 4  # intraday gate T-60
 FLOAT = NDArray[np.float64]
 INT = NDArray[np.int64]
@@ -64,7 +65,8 @@ def compile_design(design: Design) -> Compiled:
     limits = {m: (design.products[m].price_floor, design.products[m].price_cap) for m in ("lfm", "mfrr")}
     layout = v.action_layout(limits["lfm"], limits["mfrr"])
     return Compiled(
-        gates=np.array([_gate(design, gate) for gate in design.gates]),
+        # own and forwarded balancing bids are published together
+        gates=np.array([_gate(design, gate) for gate in design.gates if (gate.kind, gate.book) != ("publish", "forwarded")]),
         products=np.array([_product(design.products["lfm"]), _product(design.products["mfrr"])]),
         curves=_curves(design),
         rules=_rules(design),
@@ -92,19 +94,61 @@ def compile_portfolios(portfolios: tuple[Portfolio, ...]) -> FLOAT:
                             value=many.count,
                             allowed="1", remedy="Let `load_portfolios` expand the file.")  # fmt: skip
     out = np.zeros((len(portfolios), s.PARAMS_W))
+    charger, fleets, loads = 0, 0, 0
     for row, p in zip(out, portfolios, strict=True):
-        b = p.battery
-        row[s.RATED_MW], row[s.CAPACITY_MWH] = p.rated_mw, b.capacity_mwh
-        row[s.MIN_MWH], row[s.MAX_MWH] = b.min_content_frac * b.capacity_mwh, b.max_content_frac * b.capacity_mwh
-        row[s.CHARGE_FRAC], row[s.DISCHARGE_FRAC] = b.charge_efficiency_frac, b.discharge_efficiency_frac
-        row[s.INTO], row[s.OUT] = MTU_H * b.charge_efficiency_frac, MTU_H / b.discharge_efficiency_frac
-        row[s.WEAR], row[s.TARIFF] = b.wear_eur_per_mwh, p.charge_tariff_eur_per_mwh
+        row[s.CONNECTION_MW], row[s.TARIFF], row[s.TOTAL_MW] = p.connection_mw, p.charge_tariff_eur_per_mwh, p.rated_mw
+        row[s.ORDER : s.ORDER + s.KINDS_W] = _by_cost(p)
+        row[s.FLEET_ROW] = row[s.LOAD_ROW] = -1
+        row[s.CHARGE_FRAC] = row[s.DISCHARGE_FRAC] = 1.0
+        if p.battery is not None:
+            _battery(row, p.battery, min(p.battery.power_mw, p.connection_mw))
+        if p.fleet is not None:
+            _fleet(row, p.fleet, fleets, charger)
+            fleets, charger = fleets + 1, charger + p.fleet.chargers
+        if p.load is not None:
+            _load(row, p.load, loads)
+            loads += 1
     return out
 
 
-def _mask(ledgers: tuple[str, ...], shares: bool) -> int:
-    """Return the bit mask of visible ledgers; where nothing is shared the forwarded ledger is empty and seen by all."""
-    return sum(1 << LEDGERS[name] for name in {*ledgers, *(() if shares else ("forwarded",))})
+def _by_cost(p: Portfolio) -> list[int]:
+    """Return the asset kinds, cheapest first; ties as they are numbered, absent ones last."""
+    cost = {
+        s.BATTERY: p.battery.wear_eur_per_mwh if p.battery else math.inf,
+        s.FLEET: p.fleet.delay_eur_per_mwh if p.fleet else math.inf,
+        s.LOAD: p.load.cost_eur_per_mwh if p.load else math.inf,
+    }
+    return sorted(cost, key=lambda kind: (cost[kind], kind))
+
+
+def _battery(row: FLOAT, b: Battery, rated_mw: float) -> None:
+    row[s.RATED_MW], row[s.CAPACITY_MWH] = rated_mw, b.capacity_mwh
+    row[s.MIN_MWH], row[s.MAX_MWH] = b.min_content_frac * b.capacity_mwh, b.max_content_frac * b.capacity_mwh
+    row[s.CHARGE_FRAC], row[s.DISCHARGE_FRAC] = b.charge_efficiency_frac, b.discharge_efficiency_frac
+    row[s.INTO], row[s.OUT] = MTU_H * b.charge_efficiency_frac, MTU_H / b.discharge_efficiency_frac
+    row[s.WEAR] = b.wear_eur_per_mwh
+
+
+def _fleet(row: FLOAT, fleet: Fleet, number: int, charger: int) -> None:
+    row[s.FLEET_ROW], row[s.CHARGER], row[s.CHARGERS], row[s.FLEET_MW] = number, charger, fleet.chargers, fleet.power_mw
+    row[s.V2G_LOSS_FRAC] = 1.0 / fleet.v2g_round_trip_frac - 1.0
+    row[s.DELAY], row[s.V2G_WEAR], row[s.UNMET] = fleet.delay_eur_per_mwh, fleet.v2g_wear_eur_per_mwh, fleet.unmet_eur_per_mwh
+
+
+def _load(row: FLOAT, load: Load, number: int) -> None:
+    """Durations round to whole MTU: what must last at least so long up, what may last at most so long down."""
+    row[s.LOAD_ROW], row[s.FLEX_FRAC], row[s.STEP_MW], row[s.NOTICE_MIN] = (
+        number, load.flexible_frac, load.step_mw, load.notice_min,
+    )  # fmt: skip
+    row[s.MIN_RUN], row[s.MAX_RUN] = math.ceil(load.min_duration_min / MTU_MIN), math.floor(load.max_duration_min / MTU_MIN)
+    row[s.REST], row[s.PER_DAY] = math.ceil(load.rest_min / MTU_MIN), load.activations_per_day
+    row[s.REBOUND_FRAC], row[s.REBOUND_MTU] = load.rebound_frac, max(1, math.ceil(load.rebound_min / MTU_MIN))
+    row[s.LOAD_COST] = load.cost_eur_per_mwh
+
+
+def _mask(ledgers: tuple[str, ...]) -> int:
+    """Return the bit mask of ledgers."""
+    return sum(1 << LEDGERS[name] for name in set(ledgers))
 
 
 def _gate(design: Design, gate: Gate) -> INT:
@@ -121,14 +165,12 @@ def _gate(design: Design, gate: Gate) -> INT:
     whole = gate.kind == "offer" or product.clears == "block"
     row[s.COUNT] = block if whole else 1
     row[s.ALIGNED] = block > 1 and whole
+    row[s.KNOWN_MIN] = math.floor(product.publication_min)
     if gate.kind == "offer":
         row[s.LEAD] = lead_mtu(product.gate_closure_min, earlier=True)
         row[s.ACTION] = OFFER_ACTIONS[gate.book]
-        row[s.SEES_SOLD], row[s.SEES_PENDING] = (
-            _mask(gate.sees_sold, design.shares),
-            _mask(gate.sees_pending, design.shares),
-        )
-        row[s.SEES_OFFERED] = _mask(gate.refuses_offered, True)
+        row[s.SEES_LOCAL], row[s.SEES_BALANCING] = "lfm" in gate.sees, "mfrr" in gate.sees
+        row[s.REFUSES] = _mask(gate.refuses_offered)
     elif gate.kind == "publish":
         row[s.LEAD] = lead_mtu(product.publication_min, earlier=False)
     else:
@@ -136,17 +178,18 @@ def _gate(design: Design, gate: Gate) -> INT:
     if gate.kind == "forward":
         row[s.TARGET], row[s.MARKET] = c.FORWARDED, MARKETS[str(gate.to)]
         receiving = design.products[str(gate.to)]  # type: ignore[index]
+        row[s.KNOWN_MIN] = math.floor(receiving.publication_min)
         if row[s.LEAD] < lead_mtu(receiving.clearing_min, earlier=True):
             raise StackingError(
                 "Forwarding happens after the receiving market has cleared.", place=f"design {design.name}", key="gates.forward",
                 value=f"T-{product.clearing_min} min", allowed=f"T-{receiving.clearing_min} min or earlier",
                 remedy="Clear the local market earlier or remove the forward gate.")  # fmt: skip
     reach = int(row[s.LEAD] + row[s.COUNT])
-    if reach > s.WINDOW or row[s.LEAD] < -s.BOOK_PAST + 1:
+    if reach > s.WINDOW or row[s.LEAD] < 1 - s.PAST:
         raise StackingError(
             "A gate reaches further than the commitment ring.", place=f"design {design.name}",
             key=f"gate {gate.kind} {gate.book}",
-            value=f"{reach} MTU ahead", allowed=f"{1 - s.BOOK_PAST} to {s.WINDOW} MTU",
+            value=f"{reach} MTU ahead", allowed=f"{1 - s.PAST} to {s.WINDOW} MTU",
             remedy="Move the gate closer to delivery.")  # fmt: skip
     return row
 
@@ -182,6 +225,7 @@ def _rules(design: Design) -> FLOAT:
     out[s.HAS_FORWARD], out[s.NEEDS_CONSENT] = float(design.shares), float(r.consent == "per_bid")
     out[s.ID_HALF_SPREAD], out[s.TERMINAL_FACTOR] = r.id_half_spread_eur_per_mwh, r.terminal_factor
     out[s.NOT_ELIGIBLE] = _static_refusal(design)
+    out[s.BASELINE] = BASELINES.index(r.baseline)
     return out
 
 
@@ -197,7 +241,7 @@ def _static_refusal(design: Design) -> int:
 
 def _rules_seen(design: Design) -> FLOAT:
     r, receiving = design.rules, design.products["mfrr"]
-    sees_sales = any(g.kind == "offer" and g.book == "mfrr" and "lfm" in g.sees_sold for g in design.gates)
+    sees_sales = any(g.kind == "offer" and g.book == "mfrr" and "lfm" in g.sees for g in design.gates)
     return np.array([
         0.0, r.forward_fee_eur_per_mwh, receiving.min_mw, receiving.granularity_mw, float(sees_sales),
         float(r.delivery_priority == "dso_first"), r.tso_penalty_factor, float(r.pooling),

@@ -92,6 +92,7 @@ class Rules(Record):
     forward_fee_eur_per_mwh: NonNegative = 0.0
     forward_price: Literal["marginal", "as_bid", "better"] = "marginal"
     pooling: StrictBool = False
+    baseline: Literal["schedule", "nomination", "mean", "quiet_mean"] = "schedule"
     id_half_spread_eur_per_mwh: NonNegative = 5.0
     terminal_factor: NonNegative = 1.0
 
@@ -105,8 +106,7 @@ class Gate(Record):
     kind: Literal["publish", "auction", "trade", "offer", "clear", "forward"]
     book: Literal["lfm", "mfrr", "forwarded", "da", "id"]
     to: Ledger | None = None
-    sees_sold: tuple[Ledger, ...] = ()
-    sees_pending: tuple[Ledger, ...] = ()
+    sees: tuple[Ledger, ...] = ()
     refuses_offered: tuple[Ledger, ...] = ()
 
 

@@ -11,9 +11,16 @@ from . import codes
 from . import columns as c
 from . import flows as f
 from . import state as s
-from .build import law
+from .build import law, part
 from .columns import market_column
-from .lookahead import column, free_power, renew_sums
+from .lookahead import (
+    add_ahead,
+    fleet_consumption_mw,
+    free_power,
+    position_mw,
+    reserve,
+    set_cell,
+)
 from .markets.merit_order import (
     OFFER_ACCEPTED,
     OFFER_KEY,
@@ -27,7 +34,8 @@ from .markets.merit_order import (
     sort_offers,
 )
 from .settlement import overlap_mw
-from .units import MTU_H, POWER_EPSILON_MW
+from .state import ahead, cell, column
+from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 
 
 @law
@@ -40,10 +48,10 @@ def round_down(quantity_mw: float, granularity_mw: float) -> float:
     return int(quantity_mw / granularity_mw + 1e-9) * granularity_mw
 
 
-@law
+@part
 def take_offer(
-    gate: Any, product: Any, rules: Any, params: Any, action: Any, state: Any, book: Any, sums: Any, plan: Any,
-    flow: Any, tick: int,
+    gate: Any, product: Any, rules: Any, p: Any, action: Any, state: Any, ring: Any, fleet: Any, load: Any, flow: Any,
+    tick: int, same_day: bool, work: Any,
 ) -> None:  # fmt: skip
     """Close one offer gate for one portfolio: permitted power x share, rounded, checked and written to the book.
 
@@ -53,26 +61,21 @@ def take_offer(
     ledger, lead, count, first_action = gate[s.LEDGER], gate[s.LEAD], gate[s.COUNT], gate[s.ACTION]
     if action[first_action] <= 0.0 and action[first_action + 1] <= 0.0:
         return
-    hidden = gate[s.SEES_OFFERED]
-    sold, pending, known = (
-        gate[s.SEES_SOLD],
-        gate[s.SEES_PENDING],
-        s.FREE_LOCAL if ledger == c.LFM else s.FREE_BALANCING,
-    )
-    free_up, free_down = state[known], state[known + 1]
-    if sold != s.ALL_LEDGERS or pending != s.ALL_LEDGERS or state[s.STALE] > 0.0:
-        free_up, free_down, _, _ = free_power(params, state[s.CONTENT], book, sums, plan, tick, lead, count, sold, pending)
-    energy, taken = count * MTU_H, False
+    free_up, free_down, _, _ = free_power(
+        p, state, ring, fleet, load, tick, lead, count, gate[s.KNOWN_MIN], float(gate[s.SEES_LOCAL]), float(gate[s.SEES_BALANCING]),
+        True, same_day, work,
+    )  # fmt: skip
+    energy, field = count * MTU_H, s.HI_LOCAL if ledger == c.LFM else s.HI_BALANCING
     for d in range(2):
         wanted = action[first_action + d] * (free_up if d == 0 else free_down)
         if wanted <= POWER_EPSILON_MW or product[s.UP_OPEN + d] == 0.0:
             continue
-        free = free_of_other_offers(book, plan, params, tick + lead, count, d, hidden)
+        free = free_of_other_offers(ring, p, fleet, load, tick + lead, count, d, gate[s.REFUSES])
         if wanted > free + POWER_EPSILON_MW:
             flow[f.REFUSED + codes.SOLD_ELSEWHERE] += (wanted - free) * energy
             wanted = free
         told = rules[s.BLOCK_BALANCING] > 0.0 and ledger == c.MFRR
-        if told and sold_locally(book, sums, tick + lead, count, 1 - d, True):
+        if told and sold_locally(ring, tick + lead, count, 1 - d, True):
             flow[f.REFUSED + codes.OPPOSITE_SALE] += wanted * energy
             continue
         quantity = round_down(wanted, product[s.GRANULARITY_MW])
@@ -81,89 +84,98 @@ def take_offer(
             flow[f.REFUSED + codes.BELOW_MINIMUM] += quantity * energy
             continue
         flow[f.OFFERED_LFM if ledger == c.LFM else f.OFFERED_MFRR] += quantity * energy
-        taken = True
         for tau in range(tick + lead, tick + lead + count):
-            slot = tau % s.BOOK_SLOTS
-            book[slot, column(ledger, s.OFFERED, d)] = quantity
-            book[slot, column(ledger, s.PENDING, d)] = quantity
-            book[slot, column(ledger, s.PRICE, d)] = action[first_action + 2 + d]
-    if taken:
-        state[s.STALE] = 1.0
-        for tau in range(tick + lead, tick + lead + count):
-            renew_sums(params, book, sums, plan, tau)
+            slot = tau % s.SLOTS
+            set_cell(ring, slot, column(ledger, s.OFFERED, d), quantity)
+            set_cell(ring, slot, column(ledger, s.PRICE, d), action[first_action + 2 + d])
+        reserve(p, ring, tick + lead, count, field, d, quantity, work)
 
 
 @law
-def free_of_other_offers(book: Any, plan: Any, params: Any, first: int, count: int, direction: int, hidden: int) -> float:
+def free_of_other_offers(ring: Any, p: Any, fleet: Any, load: Any, first: int, count: int, direction: int, hidden: int) -> float:
     """Return the power of a direction that was not offered in the ledgers of the mask for any MTU of the block, MW."""
-    free = 2.0 * params[s.RATED_MW]
+    free = 2.0 * p[s.TOTAL_MW]
     if hidden == 0:
         return free
-    sign = 1.0 if direction == 0 else -1.0
     for tau in range(first, first + count):
-        headroom = params[s.RATED_MW] - sign * plan[tau % s.PLAN_SLOTS]
+        headroom = headroom_mw(p, ring, fleet, load, tau, direction)
         for ledger in range(c.LEDGERS_W):
             if (hidden >> ledger) & 1:
-                headroom -= book[tau % s.BOOK_SLOTS, column(ledger, s.OFFERED, direction)]
+                headroom -= cell(ring, tau % s.SLOTS, column(ledger, s.OFFERED, direction))
         free = min(free, headroom)
     return max(0.0, free)
 
 
 @law
-def sold_locally(book: Any, sums: Any, first: int, count: int, direction: int, shared_only: bool) -> bool:
+def headroom_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int, direction: int) -> float:
+    """Return the power between the schedule of one MTU and what the assets could do at most in a direction, MW."""
+    scheduled = ahead(ring, s.BATTERY, s.SCHEDULED, tau % s.SLOTS)
+    headroom = p[s.RATED_MW] - scheduled if direction == 0 else p[s.RATED_MW] + scheduled
+    if p[s.FLEET_ROW] >= 0.0:
+        used = fleet_consumption_mw(ring, fleet, tau)
+        headroom += used + float(ring[s.LENDING]) if direction == 0 else max(0.0, p[s.FLEET_MW] - used)
+    if p[s.LOAD_ROW] >= 0.0 and direction == 0:
+        headroom += p[s.FLEX_FRAC] * load[tau // MTU_PER_HOUR]
+    return headroom
+
+
+@law
+def sold_locally(ring: Any, first: int, count: int, direction: int, shared_only: bool) -> bool:
     """Return whether the portfolio sold a direction locally for any MTU of the block (and consented to share that bid)."""
+    sign = 1.0 if direction == 0 else -1.0
     for tau in range(first, first + count):
-        slot = tau % s.BOOK_SLOTS
-        shared = not shared_only or sums[s.CONSENTED, slot] > 0.0
-        if shared and book[slot, column(c.LFM, s.KNOWN, direction)] > POWER_EPSILON_MW:
+        slot = tau % s.SLOTS
+        shared = not shared_only or cell(ring, slot, s.CONSENTED) > 0.0
+        if shared and sign * cell(ring, slot, s.KNOWN_LOCAL) > POWER_EPSILON_MW:
             return True
     return False
 
 
-@law
+@part
 def trade_intraday(
-    rules: Any,
-    params: Any,
-    share: float,
-    state: Any,
-    book: Any,
-    sums: Any,
-    plan: Any,
-    flow: Any,
-    tick: int,
-    lead: int,
-    price: float,
-) -> None:
+    rules: Any, p: Any, share: float, state: Any, ring: Any, fleet: Any, load: Any, flow: Any, tick: int, lead: int,
+    price: float, work: Any,
+) -> None:  # fmt: skip
     """Move the schedule of one MTU by a share of what is feasible; sales earn half a spread less, purchases cost it more."""
     if share == 0.0:
         return
-    up, down, _, _ = free_power(params, state[s.CONTENT], book, sums, plan, tick, lead, 1, s.ALL_LEDGERS, s.ALL_LEDGERS)
+    up, down, _, _ = free_power(p, state, ring, fleet, load, tick, lead, 1, 0, 1.0, 1.0, False, True, work)
     direction = 0 if share > 0.0 else 1
     volume = share * (up if direction == 0 else down)
     if abs(volume) <= POWER_EPSILON_MW:
         return
-    if rules[s.BLOCK_INTRADAY] > 0.0 and sold_locally(book, sums, tick + lead, 1, 1 - direction, False):
+    if rules[s.BLOCK_INTRADAY] > 0.0 and sold_locally(ring, tick + lead, 1, 1 - direction, False):
         flow[f.REFUSED + codes.OPPOSITE_SALE] += abs(volume) * MTU_H
         return
-    state[s.STALE] = 1.0
-    plan[(tick + lead) % s.PLAN_SLOTS] += volume
-    renew_sums(params, book, sums, plan, tick + lead)
-    slot = (tick + lead) % s.BOOK_SLOTS
-    sums[s.ID_MW, slot] += volume
-    sums[s.ID_VALUE, slot] += volume * MTU_H * (price - (rules[s.ID_HALF_SPREAD] if direction == 0 else -rules[s.ID_HALF_SPREAD]))
+    slot, left = (tick + lead) % s.SLOTS, abs(volume)
+    before = position_mw(p, ring, fleet, load, tick + lead)
+    for rank in range(s.KINDS_W):
+        kind = int(p[s.ORDER + rank])
+        taken = min(left, work[s.ROOM + 2 * kind + direction])
+        if taken > 0.0 and kind != s.LOAD:
+            left -= taken
+            add_ahead(ring, kind, s.SCHEDULED, slot, taken if direction == 0 else -taken)
+    moved = position_mw(p, ring, fleet, load, tick + lead) - before  # what single precision kept of it
+    half_spread = rules[s.ID_HALF_SPREAD] if direction == 0 else -rules[s.ID_HALF_SPREAD]
+    set_cell(ring, slot, s.ID_MW, cell(ring, slot, s.ID_MW) + moved)
+    set_cell(ring, slot, s.ID_VALUE, cell(ring, slot, s.ID_VALUE) + moved * MTU_H * (price - half_spread))
 
 
 @law
-def gather_offers(book: Any, priority: Any, market: int, direction: int, slot: int, offers: Any) -> int:
-    """List the pending offers of all portfolios for one market, direction and ring slot; return their number."""
+def gather_offers(
+    ring: Any, priority: Any, market: int, direction: int, slot: int, first_row: int, last_row: int, offers: Any
+) -> int:
+    """List what is not yet sold of the offers of some portfolios for one market, direction and ring slot; return their number."""
     count = 0
     sign = 1.0 if direction == 0 else -1.0
     first, last = (c.LFM, c.LFM) if market == c.LFM else (c.MFRR, c.FORWARDED)
-    for row in range(book.shape[0]):
+    for row in range(first_row, last_row):
         for ledger in range(first, last + 1):
-            quantity = book[row, slot, column(ledger, s.PENDING, direction)]
+            quantity = cell(ring[row], slot, column(ledger, s.OFFERED, direction))
+            if market == c.LFM:
+                quantity -= cell(ring[row], slot, column(ledger, s.SOLD, direction))
             if quantity > POWER_EPSILON_MW:
-                offers[count, OFFER_KEY] = sign * book[row, slot, column(ledger, s.PRICE, direction)]
+                offers[count, OFFER_KEY] = sign * cell(ring[row], slot, column(ledger, s.PRICE, direction))
                 offers[count, OFFER_PRIORITY] = priority[row]
                 offers[count, OFFER_MW] = quantity
                 offers[count, OFFER_ROW] = row
@@ -173,97 +185,127 @@ def gather_offers(book: Any, priority: Any, market: int, direction: int, slot: i
     return count
 
 
-@law
-def clear_market(
-    market: int, first: int, count: int, curve: Any, series: Any, background_priority: float, priority: Any, params: Any,
-    book: Any, plan: Any, world: Any, recent: Any, offers: Any, spare: Any, flow: Any, result: Any,
+@part
+def clear_balancing(
+    first: int, curve: Any, at: Any, background_priority: float, priority: Any, params: Any, ring: Any, fleets: Any,
+    loads: Any, world: Any, offers: Any, spare: Any, flow: Any, result: Any,
 ) -> None:  # fmt: skip
-    """Clear one market for the delivery MTU `first` (or the block that starts there) in both directions.
+    """Clear the balancing market for one delivery MTU in both directions.
 
     The merit order is one for all portfolios of the world and the background; accepted MW go to the book of their
-    ledger, prices to the world ring. The balancing need is net of what the local market moved, once that is published.
+    ledger, prices to the world ring. The need is net of what the local markets moved, once that is published.
     """
-    slot = first % s.BOOK_SLOTS
-    at = series[first]
-    up, down = at[market_column(market, 0) + c.NEED], at[market_column(market, 1) + c.NEED]
-    if market == c.MFRR:
-        up, down = shifted_need(up, down, world[slot, s.SHIFT_KNOWN])
-    shift, dearest, shown = 0.0, 0.0, 0
+    slot = first % s.SLOTS
+    up, down = shifted_need(
+        at[market_column(c.MFRR, 0) + c.NEED], at[market_column(c.MFRR, 1) + c.NEED], world[s.SHIFT_KNOWN + slot]
+    )
     for d in range(2):
         sign, need = (1.0, up) if d == 0 else (-1.0, down)
-        base = market_column(market, d)
+        base = market_column(c.MFRR, d)
+        cleared = (s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot
         if need <= POWER_EPSILON_MW:
-            if market == c.MFRR:
-                world[slot, s.CLEARED_UP + d] = at[base + c.ANCHOR]
+            world[cleared] = at[base + c.ANCHOR]
             continue
-        n = gather_offers(book, priority, market, d, slot, offers)
-        volume, reference, anchor, limit = (
-            at[base + c.VOLUME],
-            at[base + c.REF],
-            at[base + c.ANCHOR],
-            at[base + c.LIMIT],
-        )
+        n = gather_offers(ring, priority, c.MFRR, d, slot, 0, params.shape[0], offers)
         sort_offers(offers, spare, n)
-        price, mine, others = accept(offers, n, curve, sign, need, volume, reference, anchor, limit, background_priority)
-        energy = count * MTU_H
-        if market == c.LFM:
-            shift += sign * (mine + others - background_alone_mw(curve, sign, need, volume, reference, anchor, limit))
+        price, mine, others = accept(
+            offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
+            background_priority,
+        )  # fmt: skip
+        world[cleared] = price
+        result[f.ACCEPTED_MFRR_MWH] += mine * MTU_H
+        result[f.BACKGROUND_MFRR_MWH] += others * MTU_H
+        result[f.NEED_MFRR_MWH] += need * MTU_H
+        book_sales(offers, n, d, first, 1, params, ring, fleets, loads, flow)
+
+
+@part
+def clear_local(
+    first: int, count: int, curve: Any, areas: Any, local: Any, background_priority: float, priority: Any, params: Any,
+    ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, offers: Any, spare: Any, flow: Any, result: Any,
+) -> None:  # fmt: skip
+    """Clear every local market for a block, from leaves to root, in both directions.
+
+    A need is the drawn margin (background load - limit) less what the portfolios below inject beyond their reference
+    schedule, and less what was bought further down; a bid that was not taken there stays for the markets above.
+
+    Args:
+        first, count: the block of delivery MTU.
+        curve: shape of other people's supply.
+        areas: (area, AREAS_W); local: (area, mtu, 2 BACKGROUND_W) series; prices: (area, AREA_W), written.
+        others: as in `clear_balancing`.
+    """
+    slot, energy = first % s.SLOTS, count * MTU_H
+    total = 0.0
+    for a in range(areas.shape[0]):
+        prices[a, slot] = 0.0
+    for a in range(areas.shape[0]):
+        rows = areas[a, s.FIRST_ROW], areas[a, s.LAST_ROW]
+        at = local[a, first]
+        beyond = 0.0
+        for row in range(rows[0], rows[1]):
+            for tau in range(first, first + count):
+                place = tau % s.SLOTS
+                beyond += ahead(ring[row], s.BATTERY, s.SCHEDULED, place)
+                if params[row, s.FLEET_ROW] >= 0.0:
+                    beyond += ahead(ring[row], s.FLEET, s.SCHEDULED, place)
+                beyond += cell(ring[row], place, column(c.LFM, s.SOLD, 0)) - cell(ring[row], place, column(c.LFM, s.SOLD, 1))
+        beyond /= count
+        dearest, shown = 0.0, 0
+        for d in range(2):
+            sign = 1.0 if d == 0 else -1.0
+            base = market_column(c.LFM, d)
+            need = at[base + c.NEED] - sign * beyond
+            if need <= POWER_EPSILON_MW:
+                continue
+            n = gather_offers(ring, priority, c.LFM, d, slot, rows[0], rows[1], offers)
+            volume, reference, anchor, limit = at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT]
+            sort_offers(offers, spare, n)
+            price, mine, others = accept(offers, n, curve, sign, need, volume, reference, anchor, limit, background_priority)
+            total += sign * (mine + others - background_alone_mw(
+                curve, sign, max(0.0, at[base + c.NEED]), volume, reference, anchor, limit))  # fmt: skip
             if mine + others > POWER_EPSILON_MW:
                 dearest = price if shown == 0 else max(dearest, price)
                 shown += 1
             result[f.ACCEPTED_LFM_MWH] += mine * energy
             result[f.BACKGROUND_LFM_MWH] += others * energy
             result[f.NEED_LFM_MWH] += need * energy
-        else:
-            world[slot, s.CLEARED_UP + d] = price
-            result[f.ACCEPTED_MFRR_MWH] += mine * energy
-            result[f.BACKGROUND_MFRR_MWH] += others * energy
-            result[f.NEED_MFRR_MWH] += need * energy
-        book_sales(offers, n, d, first, count, params, book, plan, flow)
-    if market == c.LFM:
-        world[slot, s.LFM_PRICE] = dearest
-        for tau in range(first, first + count):
-            world[tau % s.BOOK_SLOTS, s.SHIFT] = shift
+            book_sales(offers, n, d, first, count, params, ring, fleets, loads, flow)
+        prices[a, slot] = dearest
+    for tau in range(first, first + count):
+        world[s.SHIFT + tau % s.SLOTS] = total
 
 
 @law
-def book_sales(offers: Any, n: int, direction: int, first: int, count: int, params: Any, book: Any, plan: Any, flow: Any) -> None:
+def book_sales(
+    offers: Any, n: int, direction: int, first: int, count: int, params: Any, ring: Any, fleets: Any, loads: Any, flow: Any
+) -> None:
     """Write accepted MW to the books and count what was thereby picked twice."""
     for i in range(n):
         accepted = offers[i, OFFER_ACCEPTED]
         if accepted <= POWER_EPSILON_MW:
             continue
         row, ledger = int(offers[i, OFFER_ROW]), int(offers[i, OFFER_LEDGER])
+        p = params[row]
+        fleet, load = fleets[max(0, int(p[s.FLEET_ROW]))], loads[max(0, int(p[s.LOAD_ROW]))]
         for tau in range(first, first + count):
-            slot = tau % s.BOOK_SLOTS
-            position = plan[row, tau % s.PLAN_SLOTS]
-            before = doubly_sold_mw(params[row], book[row], slot, position, direction)
-            book[row, slot, column(ledger, s.SOLD, direction)] = accepted
-            after = doubly_sold_mw(params[row], book[row], slot, position, direction)
-            flow[row, f.DOUBLE_SELECTED] += (after - before) * MTU_H
+            slot = tau % s.SLOTS
+            sold = cell(ring[row], slot, column(ledger, s.SOLD, direction))
+            before = doubly_sold_mw(p, ring[row], fleet, load, tau, direction)
+            set_cell(ring[row], slot, column(ledger, s.SOLD, direction), sold + accepted)
+            after = doubly_sold_mw(p, ring[row], fleet, load, tau, direction)
+            flow[row, f.DOUBLE_SELECTED] += max(0.0, after - before) * MTU_H
 
 
 @law
-def doubly_sold_mw(params: Any, book: Any, slot: int, position: float, direction: int) -> float:
+def doubly_sold_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int, direction: int) -> float:
     """Return the MW of a direction that were selected by both operators for one MTU."""
-    local = book[slot, column(c.LFM, s.SOLD, direction)]
-    balancing = book[slot, column(c.MFRR, s.SOLD, direction)] + book[slot, column(c.FORWARDED, s.SOLD, direction)]
+    slot = tau % s.SLOTS
+    local = cell(ring, slot, column(c.LFM, s.SOLD, direction))
+    balancing = cell(ring, slot, column(c.MFRR, s.SOLD, direction)) + cell(ring, slot, column(c.FORWARDED, s.SOLD, direction))
     if local == 0.0 or balancing == 0.0:
         return 0.0
-    headroom = params[s.RATED_MW] - position if direction == 0 else params[s.RATED_MW] + position
+    headroom = headroom_mw(p, ring, fleet, load, tau, direction)
     for ledger in range(c.LEDGERS_W):  # what is sold the other way makes room
-        headroom += book[slot, column(ledger, s.SOLD, 1 - direction)]
+        headroom += cell(ring, slot, column(ledger, s.SOLD, 1 - direction))
     return overlap_mw(local, balancing, headroom)
-
-
-@law
-def publish(ledger: int, first: int, count: int, params: Any, book: Any, sums: Any, plan: Any) -> None:
-    """Make the results of a ledger known to its owner: sold becomes known, nothing stays pending."""
-    for tau in range(first, first + count):
-        slot = tau % s.BOOK_SLOTS
-        if book[slot, column(ledger, s.PENDING, 0)] + book[slot, column(ledger, s.PENDING, 1)] == 0.0:
-            continue
-        for d in range(2):
-            book[slot, column(ledger, s.KNOWN, d)] = book[slot, column(ledger, s.SOLD, d)]
-            book[slot, column(ledger, s.PENDING, d)] = 0.0
-        renew_sums(params, book, sums, plan, tau)

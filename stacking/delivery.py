@@ -7,86 +7,136 @@ from typing import Any
 from . import columns as c
 from . import flows as f
 from . import state as s
-from .assets.battery import deliverable_mw, drain_mwh, terminal_value_eur
-from .build import law
+from .assets.battery import move_battery, terminal_value_eur
+from .assets.fleet import cars_at_end, charge_fleet, fleet_consumption_mw
+from .assets.load import run_load
+from .build import law, part
 from .columns import market_column
 from .coordination import doubly_sold_mw
-from .lookahead import column
+from .lookahead import position_mw, split_order
 from .settlement import between, forwarded_price, imbalance_price, local_pay_eur, penalty_eur, shortfall_shares_mw
+from .state import ahead, cell, column
 from .units import MTU_H, POWER_EPSILON_MW
 
 
-@law
-def deliver(params: Any, state: Any, book: Any, plan: Any, flow: Any, tick: int) -> tuple[float, float, float, float]:
-    """Move the battery towards schedule + activations, as far as physics allows.
+@part
+def deliver(
+    p: Any, state: Any, ring: Any, chargers: Any, fleet: Any, load: Any, consumption_mw: float, flow: Any, tick: int,
+    work: Any,
+) -> tuple[float, float, float, float]:  # fmt: skip
+    """Move the assets towards schedule + activations, each its own part of the order, as far as physics allows.
+
+    Assets follow their own schedule: a forecast error of cars or of a load is settled as imbalance, no battery is moved
+    for it. What a load gives up beyond its order (whole steps) relieves the battery.
+
+    Args:
+        p, state, ring: one row each.
+        chargers: (charger, CHARGER_W) of the world.
+        fleet, load: forecasts of the portfolio.
+        consumption_mw: what the load would consume now.
+        flow: (FLOWS_W,), written.
+        tick: now.
+        work: scratch.
 
     Returns:
         local order, balancing order, shortfall (wanted - metered) and schedule, MW, signed.
     """
-    slot = tick % s.BOOK_SLOTS
-    position = plan[tick % s.PLAN_SLOTS]
-    local = book[slot, column(c.LFM, s.SOLD, 0)] - book[slot, column(c.LFM, s.SOLD, 1)]
-    own = book[slot, column(c.MFRR, s.SOLD, 0)] - book[slot, column(c.MFRR, s.SOLD, 1)]
-    passed = book[slot, column(c.FORWARDED, s.SOLD, 0)] - book[slot, column(c.FORWARDED, s.SOLD, 1)]
-    into, out = params[s.INTO], params[s.OUT]
-    wanted = position + local + own + passed
-    power = deliverable_mw(wanted, state[s.CONTENT], params[s.RATED_MW], params[s.MIN_MWH], params[s.MAX_MWH], into, out)
-    content = state[s.CONTENT] - drain_mwh(power, into, out)
-    state[s.CONTENT] = min(max(content, params[s.MIN_MWH]), params[s.MAX_MWH])  # rounding of the inverse only
+    slot = tick % s.SLOTS
+    local = cell(ring, slot, column(c.LFM, s.SOLD, 0)) - cell(ring, slot, column(c.LFM, s.SOLD, 1))
+    own = cell(ring, slot, column(c.MFRR, s.SOLD, 0)) - cell(ring, slot, column(c.MFRR, s.SOLD, 1))
+    passed = cell(ring, slot, column(c.FORWARDED, s.SOLD, 0)) - cell(ring, slot, column(c.FORWARDED, s.SOLD, 1))
+    position = position_mw(p, ring, fleet, load, tick)
+    split_order(p, ring, slot, s.HI_LOCAL, True, s.SHARE, work)
+    split_order(p, ring, slot, s.HI_BALANCING, False, s.SHARE + s.KINDS_W, work)
+    power, relief, most = 0.0, 0.0, p[s.CONNECTION_MW]
+    if p[s.LOAD_ROW] >= 0.0:
+        ordered = work[s.SHARE + s.LOAD] + work[s.SHARE + s.KINDS_W + s.LOAD]
+        shed, recovered, started = run_load(p, state, consumption_mw, ordered)
+        relief = max(0.0, shed - max(0.0, ordered))
+        power = shed - recovered - consumption_mw
+        flow[f.LOAD_SHED], flow[f.LOAD_RECOVERED], flow[f.LOAD_STARTS] = shed * MTU_H, recovered * MTU_H, started
+        flow[f.CASH_LOAD] = -p[s.LOAD_COST] * shed * MTU_H
+    if p[s.FLEET_ROW] >= 0.0:
+        moved = work[s.SHARE + s.FLEET] + work[s.SHARE + s.KINDS_W + s.FLEET]
+        asked = fleet_consumption_mw(ring, fleet, tick) - moved
+        charged = charge_fleet(p, state, chargers, tick, asked, most + power)
+        power -= charged
+        flow[f.EV_CHARGED], flow[f.EV_INJECTED] = max(0.0, charged) * MTU_H, max(0.0, -charged) * MTU_H
+        flow[f.CASH_DELAY] = -p[s.DELAY] * abs(moved) * MTU_H - p[s.V2G_WEAR] * flow[f.EV_INJECTED]
+    if p[s.RATED_MW] > 0.0:
+        ordered = work[s.SHARE + s.BATTERY] + work[s.SHARE + s.KINDS_W + s.BATTERY]
+        target = ahead(ring, s.BATTERY, s.SCHEDULED, slot) + ordered - min(relief, max(0.0, ordered))
+        moved = move_battery(p, state, min(max(target, -most - power), most - power))
+        power += moved
+        flow[f.CHARGED], flow[f.DISCHARGED] = max(0.0, -moved) * MTU_H, max(0.0, moved) * MTU_H
     state[s.POWER] = power
     flow[f.POWER_MW], flow[f.POSITION_MW], flow[f.CONTENT_MWH] = power, position, state[s.CONTENT]
-    flow[f.CHARGED] = max(0.0, -power) * MTU_H
-    flow[f.DISCHARGED] = max(0.0, power) * MTU_H
-    flow[f.ACTIVATED_LFM] = ledger_energy_mwh(book, slot, c.LFM)
-    flow[f.ACTIVATED_MFRR] = ledger_energy_mwh(book, slot, c.MFRR)
-    flow[f.ACTIVATED_FORWARDED] = ledger_energy_mwh(book, slot, c.FORWARDED)
-    return local, own + passed, wanted - power, position
+    flow[f.ACTIVATED_LFM] = ledger_energy_mwh(ring, slot, c.LFM)
+    flow[f.ACTIVATED_MFRR] = ledger_energy_mwh(ring, slot, c.MFRR)
+    flow[f.ACTIVATED_FORWARDED] = ledger_energy_mwh(ring, slot, c.FORWARDED)
+    return local, own + passed, position + local + own + passed - power, position
 
 
 @law
-def ledger_energy_mwh(book: Any, slot: int, ledger: int) -> float:
+def ledger_energy_mwh(ring: Any, slot: int, ledger: int) -> float:
     """Return the energy ordered from a ledger in one MTU, both directions added, MWh."""
-    return (book[slot, column(ledger, s.SOLD, 0)] + book[slot, column(ledger, s.SOLD, 1)]) * MTU_H
+    return (cell(ring, slot, column(ledger, s.SOLD, 0)) + cell(ring, slot, column(ledger, s.SOLD, 1))) * MTU_H
 
 
 @law
-def count_double(params: Any, book: Any, flow: Any, tick: int, position: float, shortfall_mw: float) -> None:
-    """Count double activation and, apart from it, energy that was sold in sequence and is not there any more."""
-    slot = tick % s.BOOK_SLOTS
-    double_up = doubly_sold_mw(params, book, slot, position, 0)
-    double_dn = doubly_sold_mw(params, book, slot, position, 1)
+def count_double(p: Any, ring: Any, fleet: Any, load: Any, flow: Any, tick: int, shortfall_mw: float) -> None:
+    """Count double activation and, apart from it, energy that was sold in sequence and is not there any more (after `settle`)."""
+    double_up = doubly_sold_mw(p, ring, fleet, load, tick, 0)
+    double_dn = doubly_sold_mw(p, ring, fleet, load, tick, 1)
     flow[f.DOUBLE_ACTIVATED] = (double_up + double_dn) * MTU_H
-    explained = double_up if shortfall_mw > 0.0 else double_dn
-    flow[f.DEPLETED] = max(0.0, abs(shortfall_mw) - explained) * MTU_H
+    explained = (double_up if shortfall_mw > 0.0 else double_dn) * MTU_H
+    flow[f.DEPLETED] = max(0.0, flow[f.UNDELIVERED_LFM] + flow[f.UNDELIVERED_MFRR] - explained)
 
 
 @law
+def baseline_error_mw(rules: Any, ring: Any, history: Any, position: float, tick: int, hour_of_day: int) -> float:
+    """Return by how much the baseline of the local market lies above the schedule, MW (delivered = metered - baseline).
+
+    Schedule: 0; nomination: the schedule as it was told at the local gate; mean: metered power of the same hour of five
+    preceding working days, with or without the hours that had an activation (NODES, sthlmflex).
+    """
+    rule = int(rules[s.BASELINE])
+    if rule == s.BY_SCHEDULE:
+        return 0.0
+    if rule == s.BY_NOMINATION:
+        return cell(ring, tick % s.SLOTS, s.NOMINATED) - position
+    total = 0.0
+    for day in range(s.BASELINE_DAYS):
+        total += float(history[day * 24 + hour_of_day])
+    return total / s.BASELINE_DAYS - position
+
+
+@part
 def settle(
-    rules: Any, threshold: float, params: Any, state: Any, book: Any, sums: Any, at: Any, world: Any, flow: Any,
-    result: Any, tick: int,
-    local: float, balancing: float, shortfall: float, position: float,
+    rules: Any, threshold: float, p: Any, state: Any, ring: Any, at: Any, world: Any, flow: Any, result: Any, tick: int,
+    local: float, balancing: float, shortfall: float, position: float, baseline_error: float,
 ) -> None:  # fmt: skip
     """Book every EUR of one portfolio and MTU.
 
     Imbalance = metered - schedule - position-corrected activations, at the imbalance price (DESIGN 7.2). Balancing
     activations are corrected by the ordered volume when the payment is kept, by the delivered volume otherwise.
     """
-    slot = tick % s.BOOK_SLOTS
+    slot = tick % s.SLOTS
     short_local, short_balancing = 0.0, 0.0
-    if shortfall != 0.0:
+    if shortfall != 0.0 and (local != 0.0 or balancing != 0.0):
         short_local, short_balancing = shortfall_shares_mw(shortfall, local, balancing, int(rules[s.DSO_SHARE]))
     short_local_mwh, short_balancing_mwh = short_local * MTU_H, short_balancing * MTU_H
     flow[f.UNDELIVERED_LFM], flow[f.UNDELIVERED_MFRR] = abs(short_local_mwh), abs(short_balancing_mwh)
-    flow[f.CASH_DA] = (position - sums[s.ID_MW, slot]) * MTU_H * at[c.DA_PRICE]
-    flow[f.CASH_ID] = sums[s.ID_VALUE, slot]
+    flow[f.CASH_DA] = (position - cell(ring, slot, s.ID_MW)) * MTU_H * at[c.DA_PRICE]
+    flow[f.CASH_ID] = cell(ring, slot, s.ID_VALUE)
     local_mwh, balancing_mwh = local * MTU_H, balancing * MTU_H
     if flow[f.ACTIVATED_LFM] > 0.0:
-        pay_local(threshold, book, flow, slot, short_local_mwh)
+        pay_local(threshold, ring, flow, slot, short_local_mwh, baseline_error * MTU_H)
     kept = rules[s.KEEP_PAYMENT] > 0.0
     if flow[f.ACTIVATED_MFRR] + flow[f.ACTIVATED_FORWARDED] > 0.0:
-        pay_balancing(rules, book, world, flow, slot, 0.0 if kept else short_balancing_mwh)
+        pay_balancing(rules, ring, world, flow, slot, 0.0 if kept else short_balancing_mwh)
     if kept and abs(short_balancing_mwh) > POWER_EPSILON_MW:
-        price = world[slot, s.CLEARED_UP] if short_balancing_mwh > 0.0 else world[slot, s.CLEARED_DN]
+        price = world[(s.CLEARED_UP if short_balancing_mwh > 0.0 else s.CLEARED_DN) + slot]
         flow[f.CASH_TSO_PENALTY] = penalty_eur(rules[s.PENALTY], price, short_balancing_mwh)
     corrected = balancing_mwh if kept else balancing_mwh - short_balancing_mwh
     if rules[s.CORRECT_LFM] > 0.0:
@@ -95,8 +145,8 @@ def settle(
     price = settled_imbalance_price(at, world, slot)
     flow[f.IMBALANCE] = abs(imbalance)
     flow[f.CASH_IMBALANCE] = imbalance * price
-    flow[f.CASH_WEAR] = -params[s.WEAR] * flow[f.DISCHARGED]
-    flow[f.CASH_TARIFF] = -params[s.TARIFF] * flow[f.CHARGED]
+    flow[f.CASH_WEAR] = -p[s.WEAR] * flow[f.DISCHARGED]
+    flow[f.CASH_TARIFF] = -p[s.TARIFF] * max(0.0, -state[s.POWER]) * MTU_H
     result[f.DSO_PAID_EUR] += flow[f.CASH_LFM]
     result[f.TSO_PAID_EUR] += flow[f.CASH_MFRR] + flow[f.CASH_FORWARDED] + flow[f.CASH_TSO_PENALTY] + flow[f.CASH_IMBALANCE]
 
@@ -106,42 +156,60 @@ def settled_imbalance_price(at: Any, world: Any, slot: int) -> float:
     """Return the imbalance price of the MTU in a ring slot, EUR/MWh."""
     up, down = market_column(c.MFRR, 0) + c.ANCHOR, market_column(c.MFRR, 1) + c.ANCHOR
     return imbalance_price(
-        at[c.IMBALANCE_PRICE], at[c.DOMINANT], world[slot, s.CLEARED_UP], at[up], world[slot, s.CLEARED_DN], at[down]
+        at[c.IMBALANCE_PRICE], at[c.DOMINANT], world[s.CLEARED_UP + slot], at[up], world[s.CLEARED_DN + slot], at[down]
     )
 
 
 @law
-def pay_local(threshold: float, book: Any, flow: Any, slot: int, undelivered_mwh: float) -> None:
-    """Pay the local activations of one MTU as bid, each direction for itself; the shortfall belongs to its own direction."""
+def pay_local(threshold: float, ring: Any, flow: Any, slot: int, undelivered_mwh: float, baseline_error_mwh: float) -> None:
+    """Pay the local activations of one MTU as bid, each direction for itself; the shortfall belongs to its own direction.
+
+    What counts as delivered is measured against the baseline: its error adds to or takes from every delivery.
+    """
     for d in range(2):
         sign = 1.0 if d == 0 else -1.0
-        ordered = sign * book[slot, column(c.LFM, s.SOLD, d)] * MTU_H
+        ordered = sign * cell(ring, slot, column(c.LFM, s.SOLD, d)) * MTU_H
         if ordered != 0.0:
-            delivered = ordered - between(undelivered_mwh, ordered)
-            flow[f.CASH_LFM] += local_pay_eur(book[slot, column(c.LFM, s.PRICE, d)], ordered, delivered, threshold)
+            delivered = between(ordered - between(undelivered_mwh, ordered) - baseline_error_mwh, ordered)
+            flow[f.VALIDATED_LFM] += abs(delivered)
+            flow[f.CASH_LFM] += local_pay_eur(cell(ring, slot, column(c.LFM, s.PRICE, d)), ordered, delivered, threshold)
 
 
 @law
-def pay_balancing(rules: Any, book: Any, world: Any, flow: Any, slot: int, unpaid_mwh: float) -> None:
+def pay_balancing(rules: Any, ring: Any, world: Any, flow: Any, slot: int, unpaid_mwh: float) -> None:
     """Pay own and forwarded balancing activations of one MTU; forwarded ones carry the fee."""
     for d in range(2):
         sign = 1.0 if d == 0 else -1.0
-        marginal = world[slot, s.CLEARED_UP + d]
-        own = book[slot, column(c.MFRR, s.SOLD, d)] * MTU_H
-        passed = book[slot, column(c.FORWARDED, s.SOLD, d)] * MTU_H
+        marginal = world[(s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot]
+        own = cell(ring, slot, column(c.MFRR, s.SOLD, d)) * MTU_H
+        passed = cell(ring, slot, column(c.FORWARDED, s.SOLD, d)) * MTU_H
         ordered = sign * (own + passed)
         if ordered == 0.0:
             continue
         paid_share = 1.0 - between(unpaid_mwh, ordered) / ordered
-        price = forwarded_price(int(rules[s.FORWARD_PRICE]), book[slot, column(c.FORWARDED, s.PRICE, d)], marginal, sign)
+        bid = cell(ring, slot, column(c.FORWARDED, s.PRICE, d))
+        price = forwarded_price(int(rules[s.FORWARD_PRICE]), bid, marginal, sign)
         flow[f.CASH_MFRR] += sign * own * marginal * paid_share
         flow[f.CASH_FORWARDED] += sign * passed * price * paid_share
         flow[f.CASH_FEE] -= rules[s.FEE] * passed
 
 
 @law
-def settle_terminal(rules: Any, params: Any, state: Any, flow: Any, price: float) -> None:
-    """Book the value of the change of content when the episode ends."""
-    flow[f.CASH_TERMINAL] = rules[s.TERMINAL_FACTOR] * terminal_value_eur(
-        state[s.START_CONTENT], state[s.CONTENT], price, params[s.WEAR], params[s.CHARGE_FRAC], params[s.DISCHARGE_FRAC]
-    )
+def settle_cars(p: Any, flow: Any, missing_mwh: float) -> None:
+    """Book what drivers left without: missing energy at the price of unmet energy."""
+    flow[f.EV_UNMET] = missing_mwh
+    flow[f.CASH_UNMET] = -p[s.UNMET] * missing_mwh
+
+
+@part
+def settle_terminal(rules: Any, p: Any, state: Any, chargers: Any, flow: Any, price: float, tick: int) -> None:
+    """Book the value of what is left when the episode ends: stored energy, cars that still want energy, rebound owed."""
+    value = 0.0
+    if p[s.CAPACITY_MWH] > 0.0:
+        value += terminal_value_eur(
+            state[s.START_CONTENT], state[s.CONTENT], price, p[s.WEAR], p[s.CHARGE_FRAC], p[s.DISCHARGE_FRAC]
+        )
+    if p[s.FLEET_ROW] >= 0.0:
+        possible, lost = cars_at_end(p, chargers, tick)
+        value -= price * possible + p[s.UNMET] * lost
+    flow[f.CASH_TERMINAL] = rules[s.TERMINAL_FACTOR] * (value - price * state[s.OWED_MWH])

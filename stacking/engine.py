@@ -16,16 +16,19 @@ from .build import build
 from .compile import compile_design, compile_portfolios
 from .config import Design
 from .errors import StackingError
+from .exogenous import exogenous
 from .kernel import advance
 from .markets.merit_order import OFFER_W
+from .network import Network, compile_network, default_network
 from .portfolio import Portfolio
 
 if TYPE_CHECKING:
     from .scenario import Library
 
 FLOAT = NDArray[np.float64]
-STATE_ARRAYS = ("clock", "scenario", "state", "book", "sums", "plan", "world", "recent")
+STATE_ARRAYS = ("control", "state", "ring", "chargers", "world", "prices", "history")
 RESULT_ARRAYS = ("flows", "market", "reward", "observation", "mask", "ended")
+CHUNK_ROWS = 16  # rows that go through the phases of a step together
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Engine:
         library: scenarios; must hold start contents for at least as many portfolios.
         worlds: number of worlds B.
         backend: `serial`, `parallel` (over worlds) or `python`.
+        network: where the portfolios stand; one area by default. Portfolios must be given in its row order (`Areas.order`).
 
     Attributes:
         observation: (B, F, OBSERVATIONS_W) float32, physical units.
@@ -64,37 +68,70 @@ class Engine:
         library: Library,
         worlds: int = 1,
         backend: str = "serial",
+        network: Network | None = None,
     ) -> None:
         if worlds < 1:
             raise StackingError("An engine needs at least one world.", key="worlds", value=worlds, allowed="1 or more")
-        self.design, self.portfolios, self.library, self.backend = design, tuple(portfolios), library, backend
-        self.compiled = compile_design(design)
+        self.design, self.library, self.backend = design, library, backend
+        self.compiled, self.areas = compile_design(design), compile_network(network or default_network(), portfolios)
+        self.portfolios = tuple(portfolios)
         self.params = compile_portfolios(self.portfolios)
+        self.params[:, s.AREA] = self.areas.row_area
+        if (np.diff(self.areas.order) < 0).any():
+            raise StackingError("Portfolios do not stand in the order of the network.", key="portfolios",
+                                value=[p.name for p in self.portfolios][:5], allowed="portfolios of a leaf side by side",
+                                remedy="Give `[portfolios[k] for k in compile_network(network, portfolios).order]`.")  # fmt: skip
+        self._spans = np.column_stack([self.areas.first_row, self.areas.last_row + 1, self.areas.parent]).astype(np.int64)
         self.worlds, self.rows = worlds, len(self.portfolios)
-        self._hourly = np.ascontiguousarray(library.hourly.transpose(0, 2, 1))  # a look ahead reads along hours
-        self._start = _start_fractions(library, self.portfolios)
+        self._exogenous = exogenous(library, self.portfolios, self.areas)
         self._allocate()
         self._advance: Callable[..., Any] = build(advance, backend)
         self.reset(np.zeros(worlds, dtype=np.int64))
 
     def _allocate(self) -> None:
-        b, n = self.worlds, self.rows
-        self.clock, self.scenario = np.zeros(b, np.int64), np.zeros(b, np.int64)
-        self._step_all = np.full(b, s.STEP, np.int64)
-        self.state, self.book = np.zeros((b, n, s.STATE_W)), np.zeros((b, n, s.BOOK_SLOTS, s.BOOK_W))
-        self.sums = np.zeros((b, n, s.SUMS_W, s.BOOK_SLOTS))
-        self.plan = np.zeros((b, n, s.PLAN_W))
-        self.world, self.recent = np.zeros((b, s.BOOK_SLOTS, s.WORLD_W)), np.zeros((b, s.RECENT_W))
+        b, n, a = self.worlds, self.rows, len(self.areas.node)
+        chargers = max(1, int(self.params[:, s.CHARGERS].sum()))
+        remembers = self.compiled.rules[s.BASELINE] >= s.BY_MEAN
+        self.control = np.zeros((b, s.CONTROL_W), np.int64)
+        self.state, self.ring = np.zeros((b, n, s.STATE_W)), np.zeros((b, n, s.RING_W), np.float32)
+        self.chargers = np.zeros((b, chargers, s.CHARGER_W), np.float32)
+        self.world, self.prices = np.zeros((b, s.WORLD_W)), np.zeros((b, max(a, 1), s.AREA_W))
+        self.history = np.zeros((b, n, s.HISTORY_W if remembers else 0), np.float32)
         self.flows, self.market = np.zeros((b, n, f.FLOWS_W)), np.zeros((b, f.MARKET_W))
         self.reward, self.ended = np.zeros((b, n)), np.zeros(b, np.bool_)
         self.observation = np.zeros((b, n, v.OBSERVATIONS_W), np.float32)
         self.mask = np.zeros((b, n, v.ACTIONS_W), np.bool_)
-        own = b if self.backend == "parallel" else 1
-        self._home = np.arange(b) % own
-        self._scratch = np.zeros((own, s.SCRATCH_ROWS, s.SCRATCH_W))
+        self._chunk = np.array([max(1, CHUNK_ROWS // n)])
+        own = -(-b // int(self._chunk[0])) if self.backend == "parallel" else 1
+        self._scratch = np.zeros((own, s.SCRATCH_W))
         self._offers, self._spare = np.zeros((own, 2 * n, OFFER_W)), np.zeros((own, 2 * n, OFFER_W))
         self._fault = np.zeros((b + 1, 2), np.int64)
         self._no_action = np.zeros((b, n, v.ACTIONS_W))
+
+    @property
+    def clock(self) -> NDArray[np.int64]:
+        """Return a view of the tick that starts now, (B,)."""
+        return self.control[:, s.CLOCK]
+
+    @property
+    def scenario(self) -> NDArray[np.int64]:
+        """Return a view of the library index of each world, (B,)."""
+        return self.control[:, s.SCENARIO]
+
+    @property
+    def consumption(self) -> FLOAT:
+        """Return what each load would consume, (scenario, load, tick), MW."""
+        return self._exogenous[-1]
+
+    @property
+    def book(self) -> NDArray[np.float32]:
+        """Return a view of offers and sales, (B, F, SLOTS, BOOK_W)."""
+        return self.ring[..., s.BOOK : s.PLAN].reshape(self.worlds, self.rows, s.SLOTS, s.BOOK_W)
+
+    @property
+    def ahead(self) -> NDArray[np.float32]:
+        """Return a view of schedules and calls by asset kind, (B, F, AHEAD_COLS, SLOTS)."""
+        return self.ring[..., s.AHEAD : s.BOOK].reshape(self.worlds, self.rows, s.AHEAD_COLS, s.SLOTS)
 
     def reset(self, scenarios: ArrayLike, worlds: ArrayLike | None = None) -> None:
         """Start worlds anew on scenarios of the library.
@@ -112,9 +149,9 @@ class Engine:
             raise StackingError("Each world that is reset needs one scenario.", key="scenarios", value=index.tolist(),
                                 allowed=f"1 or {chosen.size} indices")  # fmt: skip
         self.scenario[chosen] = index
-        todo = np.zeros(self.worlds, np.int64)
-        todo[chosen] = s.RESTART
-        self._advance(*self._arguments(todo, self._no_action))
+        self.control[:, s.TODO] = s.SKIP
+        self.control[chosen, s.TODO] = s.RESTART
+        self._advance(*self._arguments(self._no_action))
 
     def step(self, action: NDArray[np.float64], live: NDArray[np.bool_] | None = None) -> None:
         """Advance all (live) worlds by one tick; results are in the attributes.
@@ -128,7 +165,8 @@ class Engine:
                 has moved).
         """
         action = self._matrix(action)
-        self._advance(*self._arguments(self._step_all if live is None else self._selected(live), action))
+        self.control[:, s.TODO] = s.STEP if live is None else self._selected(live)
+        self._advance(*self._arguments(action))
         if self._fault[-1, 0] > 0:
             self._raise_fault(action)
 
@@ -154,15 +192,14 @@ class Engine:
                                 allowed=f"bool of shape ({self.worlds},)")  # fmt: skip
         return np.where(live, s.STEP, s.IDLE)
 
-    def _arguments(self, todo: NDArray[np.int64], action: FLOAT) -> tuple[Any, ...]:
-        k, lib = self.compiled, self.library
+    def _arguments(self, action: FLOAT) -> tuple[Any, ...]:
+        k = self.compiled
         return (
-            k.gates, k.products, k.curves, k.rules, k.rules_seen, k.bounds, self.params,
-            lib.series, self._hourly, lib.calendar, lib.scalars, lib.length, self._start, lib.priority,
-            self.scenario, self.clock, self._home, todo, action,
-            self.state, self.book, self.sums, self.plan, self.world, self.recent,
+            k.gates, k.products, k.curves, k.rules, k.rules_seen, k.bounds, self._spans, self.params,
+            *self._exogenous, self.control, action,
+            self.state, self.ring, self.chargers, self.world, self.prices, self.history,
             self.flows, self.market, self.reward, self.observation, self.mask, self.ended,
-            self._scratch, self._offers, self._spare, self._fault,
+            self._scratch, self._offers, self._spare, self._fault, self._chunk,
         )  # fmt: skip
 
     def _raise_fault(self, action: FLOAT) -> None:
@@ -178,10 +215,10 @@ class Engine:
 
     def row_state(self, world: int, row: int) -> dict[str, float]:
         """Return the state of one portfolio by name, for views and notebooks."""
-        state, tick = self.state[world, row], int(self.clock[world])
+        state = self.state[world, row]
         return {
             "content_mwh": float(state[s.CONTENT]),
-            "position_mw": float(self.plan[world, row, tick % s.PLAN_SLOTS]),
+            "position_mw": float(self.observation[world, row, v.BOOK + 12]),
             "power_mw": float(state[s.POWER]),
             "consent": float(state[s.CONSENT_NOW]),
             "cash_eur": float(state[s.CASH]),
@@ -226,18 +263,3 @@ def _indices(key: str, given: Any, count: int) -> NDArray[np.int64]:
     if index.size and (index.dtype.kind not in "iu" or index.min() < 0 or index.max() >= count):
         raise StackingError("No such entry.", key=key, value=index.tolist(), allowed=f"whole numbers 0..{count - 1}")
     return index.astype(np.int64)
-
-
-def _start_fractions(library: Library, portfolios: tuple[Portfolio, ...]) -> FLOAT:
-    """Return start contents as shares of the content window: drawn in the scenario unless the portfolio states one."""
-    if library.start_frac.shape[1] < len(portfolios):
-        raise StackingError(
-            "The scenario library holds too few portfolios.", key="rows", value=library.start_frac.shape[1],
-            allowed=f"{len(portfolios)} or more",
-            remedy="Draw the library with rows = number of portfolios.")  # fmt: skip
-    start = library.start_frac[:, : len(portfolios)].copy()
-    for row, p in enumerate(portfolios):
-        b = p.battery
-        if b.start_content_frac is not None:
-            start[:, row] = (b.start_content_frac - b.min_content_frac) / (b.max_content_frac - b.min_content_frac)
-    return start

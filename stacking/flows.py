@@ -13,17 +13,22 @@ from .codes import CODES, CODES_W
 # cash, EUR
 CASH_DA, CASH_ID, CASH_LFM, CASH_MFRR, CASH_FORWARDED = 0, 1, 2, 3, 4
 CASH_IMBALANCE, CASH_TSO_PENALTY, CASH_FEE, CASH_WEAR, CASH_TARIFF, CASH_TERMINAL = 5, 6, 7, 8, 9, 10
-CASH_W = 11
+CASH_DELAY, CASH_UNMET, CASH_LOAD = 11, 12, 13
+CASH_W = 14
 # energy, MWh (offers and forwards are counted at their gates, everything else at delivery)
-OFFERED_LFM, OFFERED_MFRR, FORWARDED_MWH = 11, 12, 13
-ACTIVATED_LFM, ACTIVATED_MFRR, ACTIVATED_FORWARDED = 14, 15, 16
-DOUBLE_SELECTED, DOUBLE_ACTIVATED = 17, 18
-UNDELIVERED_LFM, UNDELIVERED_MFRR, DEPLETED = 19, 20, 21
-IMBALANCE, CHARGED, DISCHARGED = 22, 23, 24
-CONSENT_ASKED, OPTED_OUT = 25, 26  # MWh of unsold local bids that could have been shared; the part without consent
-ASKED_COUNT, OPTED_OUT_COUNT = 27, 28  # the same as FSP-MTU
-POWER_MW, POSITION_MW, CONTENT_MWH = 29, 30, 31  # metered power, schedule, content at the end of the MTU
-REFUSED = 32
+OFFERED_LFM, OFFERED_MFRR, FORWARDED_MWH = 14, 15, 16
+ACTIVATED_LFM, ACTIVATED_MFRR, ACTIVATED_FORWARDED = 17, 18, 19
+DOUBLE_SELECTED, DOUBLE_ACTIVATED = 20, 21
+UNDELIVERED_LFM, UNDELIVERED_MFRR, DEPLETED = 22, 23, 24
+IMBALANCE, CHARGED, DISCHARGED = 25, 26, 27  # charged, discharged: the battery
+CONSENT_ASKED, OPTED_OUT = 28, 29  # MWh of unsold local bids that could have been shared; the part without consent
+ASKED_COUNT, OPTED_OUT_COUNT = 30, 31  # the same as FSP-MTU
+VALIDATED_LFM = 32  # local energy that counts as delivered against the baseline
+EV_CHARGED, EV_INJECTED, EV_UNMET = 33, 34, 35  # energy missing when cars left
+EV_LEFT_COUNT, EV_SHORT_COUNT = 36, 37  # cars that left; those that left without what they wanted
+LOAD_SHED, LOAD_RECOVERED, LOAD_STARTS = 38, 39, 40  # interrupted, consumed afterwards; activations started
+POWER_MW, POSITION_MW, CONTENT_MWH = 41, 42, 43  # metered power, schedule, battery content at the end of the MTU
+REFUSED = 44
 FLOWS_W = REFUSED + CODES_W
 
 # market, per world; prices of the MTU that was delivered in this tick (LFM: of the block that was cleared)
@@ -57,7 +62,16 @@ CASH_LABELS: tuple[CashLabel, ...] = (
     CashLabel(CASH_FEE, "fee", "mfrr", "fee for activated forwarded bids", "market operator"),
     CashLabel(CASH_WEAR, "wear", "asset", "wear of the battery", "asset"),
     CashLabel(CASH_TARIFF, "tariff", "grid", "grid tariff and taxes on charging", "grid company"),
-    CashLabel(CASH_TERMINAL, "terminal", "terminal", "value of stored energy at the end", "scenario"),
+    CashLabel(CASH_DELAY, "ev_delay", "asset", "drivers' pay for charging moved by orders and for injected energy", "drivers"),
+    CashLabel(CASH_UNMET, "ev_unmet", "asset", "energy missing when cars leave", "drivers"),
+    CashLabel(CASH_LOAD, "load_activation", "asset", "cost of interrupting the load", "asset"),
+    CashLabel(
+        CASH_TERMINAL,
+        "terminal",
+        "terminal",
+        "value of stored energy, less what cars and loads are still owed, at the end",
+        "scenario",
+    ),
 )
 
 ENERGY_LABELS: tuple[tuple[int, str], ...] = (
@@ -79,6 +93,15 @@ ENERGY_LABELS: tuple[tuple[int, str], ...] = (
     (OPTED_OUT, "opted_out_mwh"),
     (ASKED_COUNT, "asked_count"),
     (OPTED_OUT_COUNT, "opted_out_count"),
+    (VALIDATED_LFM, "validated_lfm_mwh"),
+    (EV_CHARGED, "ev_charged_mwh"),
+    (EV_INJECTED, "ev_injected_mwh"),
+    (EV_UNMET, "ev_unmet_mwh"),
+    (EV_LEFT_COUNT, "ev_left_count"),
+    (EV_SHORT_COUNT, "ev_short_count"),
+    (LOAD_SHED, "load_shed_mwh"),
+    (LOAD_RECOVERED, "load_recovered_mwh"),
+    (LOAD_STARTS, "load_starts_count"),
 )
 """Columns that add up over an episode, with their names in result files."""
 

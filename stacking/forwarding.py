@@ -11,66 +11,82 @@ from typing import Any
 from . import codes
 from . import flows as f
 from . import state as s
-from .build import law
+from .build import law, part
 from .coordination import round_down
-from .lookahead import column, renew_sums
+from .lookahead import add_ahead, set_cell, split_order
 from .markets.merit_order import OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW, sort_offers
+from .state import ahead, cell, column
 from .units import MTU_H, POWER_EPSILON_MW
 
 
-@law
+@part
 def forward_unsold(
-    source: int, target: int, first: int, count: int, product: Any, rules: Any, params: Any, priority: Any,
-    book: Any, sums: Any, plan: Any, offers: Any, spare: Any, flow: Any,
+    source: int, target: int, first: int, count: int, known_min: int, product: Any, rules: Any, params: Any, priority: Any,
+    ring: Any, offers: Any, spare: Any, flow: Any, work: Any,
 ) -> None:  # fmt: skip
     """Forward the unsold part of local bids for the MTU of a block to the receiving market's ledger.
 
     Args:
         source, target: ledgers.
         first, count: the block of delivery MTU.
+        known_min: minutes before delivery at which orders of the receiving market are known.
         product: (PRODUCT_W,) receiving product.
         rules: (RULES_W,) rules of sharing.
-        params, priority, book, sums, plan, flow: matrices of all portfolios of the world.
-        offers, spare: scratch of the merit order.
+        params, priority, ring, flow: matrices of all portfolios of the world.
+        offers, spare, work: scratch.
     """
     for tau in range(first, first + count):
-        slot = tau % s.BOOK_SLOTS
+        slot = tau % s.SLOTS
         for d in range(2):
             n = 0
-            for row in range(book.shape[0]):
-                unsold = book[row, slot, column(source, s.PENDING, d)] - book[row, slot, column(source, s.SOLD, d)]
+            for row in range(params.shape[0]):
+                unsold = unsold_mw(ring[row], source, slot, d)
                 if unsold <= POWER_EPSILON_MW:
                     continue
-                other = book[row, slot, column(source, s.PENDING, 1 - d)] - book[row, slot, column(source, s.SOLD, 1 - d)]
-                if d == 0 or other <= POWER_EPSILON_MW:  # both directions of one MTU are one FSP-MTU
+                consented = cell(ring[row], slot, s.CONSENTED)
+                if d == 0 or unsold_mw(ring[row], source, slot, 1 - d) <= POWER_EPSILON_MW:  # both directions are one FSP-MTU
                     flow[row, f.ASKED_COUNT] += 1.0
-                    if sums[row, s.CONSENTED, slot] <= 0.0:
+                    if consented <= 0.0:
                         flow[row, f.OPTED_OUT_COUNT] += 1.0
-                if not may_forward(
-                    product,
-                    rules,
-                    sums[row, s.CONSENTED, slot],
-                    flow[row],
-                    unsold,
-                    book[row, slot, column(source, s.PRICE, d)],
-                    d,
-                    book[row, slot, column(source, s.SOLD, 1 - d)],
-                ):
+                price = cell(ring[row], slot, column(source, s.PRICE, d))
+                opposite = cell(ring[row], slot, column(source, s.SOLD, 1 - d))
+                if not may_forward(product, rules, consented, flow[row], unsold, price, d, opposite):
+                    continue
+                unsold -= unfit_mw(params[row], ring[row], slot, d, known_min, flow[row], work)
+                if unsold <= POWER_EPSILON_MW:
                     continue
                 if rules[s.POOLING] > 0.0:
-                    price = book[row, slot, column(source, s.PRICE, d)]
                     offers[n, OFFER_KEY] = price if d == 0 else -price
                     offers[n, OFFER_PRIORITY] = priority[row]
                     offers[n, OFFER_MW] = unsold
                     offers[n, OFFER_ROW] = row
                     n += 1
                 else:
-                    forward_alone(product, book[row], flow[row], source, target, slot, d, unsold)
+                    forward_alone(product, params[row], ring[row], flow[row], target, slot, d, unsold, work)
             if n > 0:
-                forward_pool(product, book, flow, source, target, slot, d, offers, spare, n)
-        for row in range(book.shape[0]):
-            if book[row, slot, column(target, s.PENDING, 0)] + book[row, slot, column(target, s.PENDING, 1)] > 0.0:
-                renew_sums(params[row], book[row], sums[row], plan[row], tau)
+                forward_pool(product, params, ring, flow, target, slot, d, offers, spare, n, work)
+
+
+@law
+def unsold_mw(ring: Any, ledger: int, slot: int, direction: int) -> float:
+    """Return what of an offer was not bought, MW."""
+    return cell(ring, slot, column(ledger, s.OFFERED, direction)) - cell(ring, slot, column(ledger, s.SOLD, direction))
+
+
+@law
+def unfit_mw(p: Any, ring: Any, slot: int, direction: int, known_min: int, flow: Any, work: Any) -> float:
+    """Return the part of an unsold bid that stands on a load which the receiving market cannot use, MW; count the refusal.
+
+    A run longer than one MTU cannot be expressed there, nor a notice longer than the time from its order to delivery.
+    """
+    if direction == 1 or p[s.LOAD_ROW] < 0.0:
+        return 0.0
+    split_order(p, ring, slot, s.HI_LOCAL, True, s.SHARE, work)
+    part_mw = max(0.0, ahead(ring, s.LOAD, s.HI_LOCAL, slot) - work[s.SHARE + s.LOAD])
+    if part_mw <= POWER_EPSILON_MW or (p[s.MIN_RUN] <= 1.0 and p[s.NOTICE_MIN] <= known_min):
+        return 0.0
+    flow[f.REFUSED + (codes.MIN_RUN if p[s.MIN_RUN] > 1.0 else codes.TOO_SLOW)] += part_mw * MTU_H
+    return part_mw
 
 
 @law
@@ -98,39 +114,42 @@ def may_forward(
 
 @law
 def forward_alone(
-    product: Any, book: Any, flow: Any, source: int, target: int, slot: int, direction: int, unsold_mw: float
+    product: Any, p: Any, ring: Any, flow: Any, target: int, slot: int, direction: int, unsold: float, work: Any
 ) -> None:
     """Forward one bid: whole multiples of the granularity from the minimum on."""
-    quantity = round_down(unsold_mw, product[s.GRANULARITY_MW])
+    quantity = round_down(unsold, product[s.GRANULARITY_MW])
     if quantity < product[s.MIN_MW] - POWER_EPSILON_MW:
-        flow[f.REFUSED + codes.BELOW_MINIMUM] += unsold_mw * MTU_H
+        flow[f.REFUSED + codes.BELOW_MINIMUM] += unsold * MTU_H
         return
-    flow[f.REFUSED + codes.GRANULARITY_REST] += max(0.0, unsold_mw - quantity) * MTU_H
-    enter(book, flow, source, target, slot, direction, quantity)
+    flow[f.REFUSED + codes.GRANULARITY_REST] += max(0.0, unsold - quantity) * MTU_H
+    enter(p, ring, flow, target, slot, direction, quantity, work)
 
 
 @law
-def enter(book: Any, flow: Any, source: int, target: int, slot: int, direction: int, quantity_mw: float) -> None:
-    """Write a forwarded bid at its local price; from now on it is locked against own offers of the same MW."""
-    book[slot, column(target, s.OFFERED, direction)] = quantity_mw
-    book[slot, column(target, s.PENDING, direction)] = quantity_mw
-    book[slot, column(target, s.PRICE, direction)] = book[slot, column(source, s.PRICE, direction)]
+def enter(p: Any, ring: Any, flow: Any, target: int, slot: int, direction: int, quantity_mw: float, work: Any) -> None:
+    """Write a forwarded bid at its local price; from now on it is locked against own offers of the same MW.
+
+    It stands on the assets that stood behind the local bid, as far as that was not bought.
+    """
+    set_cell(ring, slot, column(target, s.OFFERED, direction), quantity_mw)
     flow[f.FORWARDED_MWH] += quantity_mw * MTU_H
+    left, sign = quantity_mw, 1.0 if direction == 0 else -1.0
+    set_cell(ring, slot, s.PASSED, cell(ring, slot, s.PASSED) + sign * quantity_mw)
+    split_order(p, ring, slot, s.HI_LOCAL, True, s.SHARE, work)
+    for rank in range(s.KINDS_W):
+        kind = int(p[s.ORDER + rank])
+        offered = sign * ahead(ring, kind, s.HI_LOCAL + direction, slot)
+        taken = min(left, max(0.0, offered - max(0.0, sign * work[s.SHARE + kind])))
+        if taken > 0.0:
+            left -= taken
+            add_ahead(ring, kind, s.HI_BALANCING + direction, slot, sign * taken)
 
 
 @law
 def forward_pool(
-    product: Any,
-    book: Any,
-    flow: Any,
-    source: int,
-    target: int,
-    slot: int,
-    direction: int,
-    offers: Any,
-    spare: Any,
-    n: int,
-) -> None:
+    product: Any, params: Any, ring: Any, flow: Any, target: int, slot: int, direction: int, offers: Any, spare: Any, n: int,
+    work: Any,
+) -> None:  # fmt: skip
     """Forward the bids of one zone, direction and MTU as a pool: minimum and granularity apply to their sum.
 
     The pool is a stack of its members' prices (a multipart bid): each keeps its own price and is paid the marginal
@@ -152,4 +171,4 @@ def forward_pool(
         left -= taken
         flow[row, f.REFUSED + codes.POOL_TRIMMED] += (offers[i, OFFER_MW] - taken) * MTU_H
         if taken > POWER_EPSILON_MW:
-            enter(book[row], flow[row], source, target, slot, direction, taken)
+            enter(params[row], ring[row], flow[row], target, slot, direction, taken, work)

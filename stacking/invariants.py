@@ -25,7 +25,7 @@ from .units import MTU_H
 
 FLOAT = NDArray[np.float64]
 BOOL = NDArray[np.bool_]
-TOLERANCE_MWH = 1e-8
+TOLERANCE_MWH = 2e-6  # offers are kept in single precision: a MW has seven digits
 TOLERANCE_EUR = 1e-6
 _DRAIN = np.vectorize(drain_mwh, otypes=[float])
 _OFFER_CODES = (codes.BELOW_MINIMUM, codes.GRANULARITY_REST, codes.OPPOSITE_SALE, codes.SOLD_ELSEWHERE)
@@ -55,6 +55,7 @@ def check_step(engine: Engine, before: Snapshot, action: FLOAT | None = None) ->
     check_trades(step)
     check_orders(step)
     check_money(step)
+    check_calls(step)
     check_imbalance(step)
     check_sharing(step)
     check_selection(step)
@@ -65,7 +66,7 @@ def check_step(engine: Engine, before: Snapshot, action: FLOAT | None = None) ->
 def sees_everything(design: Design) -> bool:
     """Return whether every offer gate sees all sold and pending MW, so that nothing can be sold twice."""
     ledgers = {"lfm", "mfrr"} | ({"forwarded"} if design.shares else set())
-    return all(ledgers <= set(g.sees_sold) and ledgers <= set(g.sees_pending) for g in design.gates if g.kind == "offer")
+    return all(ledgers <= set(g.sees) for g in design.gates if g.kind == "offer")
 
 
 def counts(engine: Engine) -> dict[str, float]:
@@ -90,23 +91,27 @@ class _Step:
 
     def __init__(self, engine: Engine, before: Snapshot) -> None:
         self.engine, self.design, self.old = engine, engine.design, before.arrays
-        self.tick: NDArray[np.int64] = self.old["clock"]
+        self.tick: NDArray[np.int64] = self.old["control"][:, s.CLOCK]
         self.moved: BOOL = engine.clock == self.tick + 1
         self.worlds = np.arange(engine.worlds)
         self.flows, self.market = engine.flows, engine.market
         self.rules, self.params = engine.compiled.rules, engine.params
-        self.slot = self.tick % s.BOOK_SLOTS
-        self.cleared = (self.tick - s.BOOK_PAST) % s.BOOK_SLOTS  # ring slot that the step has freed
+        self.slot = self.tick % s.SLOTS
+        self.cleared = (self.tick - s.PAST) % s.SLOTS  # ring slot that the step has freed
+        self.batteries_only = (self.params[:, s.FLEET_ROW] < 0) & (self.params[:, s.LOAD_ROW] < 0)
 
     def book(self, ledger: int, field: int, direction: int, *, old: bool = False) -> FLOAT:
         """Return one book column, (world, portfolio, slot), without the slot that was freed."""
-        book = (self.old["book"] if old else self.engine.book)[..., column(ledger, field, direction)].copy()
+        ring = self.old["ring"] if old else self.engine.ring
+        book = ring[..., s.BOOK : s.PLAN].reshape(*ring.shape[:2], s.SLOTS, s.BOOK_W)
+        book = book[..., column(ledger, field, direction)].astype(np.float64)
         book[self.worlds, :, self.cleared] = 0.0
         return book
 
     def order(self, ledger: int) -> FLOAT:
         """Return the net order of the delivered MTU, (world, portfolio), MW."""
-        up, down = (self.engine.book[self.worlds, :, self.slot, column(ledger, s.SOLD, d)] for d in range(2))
+        book = self.engine.book.astype(np.float64)
+        up, down = (book[self.worlds, :, self.slot, column(ledger, s.SOLD, d)] for d in range(2))
         return up - down
 
     def demand(self, rule: str, holds: Any, left: Any, right: Any = None) -> None:
@@ -144,7 +149,7 @@ class _Step:
 def check_numbers(step: _Step) -> None:
     """Every result is a finite number, energies are not negative, and nothing is open after the end."""
     e = step.engine
-    for name in ("flows", "market", "reward", "observation", "state", "book", "plan"):
+    for name in ("flows", "market", "reward", "observation", "state", "ring", "chargers"):
         array = getattr(e, name)
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
@@ -173,7 +178,7 @@ def check_idle(step: _Step) -> None:
     idle = ~step.moved
     if not idle.any():
         return
-    for name in ("clock", "scenario", "state", "book", "sums", "plan", "world", "recent"):
+    for name in ("state", "ring", "chargers", "world", "prices", "history"):
         now, then = getattr(step.engine, name)[idle], step.old[name][idle]
         if not np.array_equal(now, then):
             step.fail(f"an idle world keeps its {name}", (int(step.worlds[idle][0]),), float(np.abs(now - then).max()))
@@ -187,18 +192,26 @@ def check_idle(step: _Step) -> None:
 
 
 def check_store(step: _Step) -> None:
-    """Energy balance and limits of the battery."""
-    p, e = step.params, step.engine
-    then, now, power = step.old["state"][..., s.CONTENT], e.state[..., s.CONTENT], step.flows[..., f.POWER_MW]
-    drained = _DRAIN(power, p[:, s.INTO], p[:, s.OUT])
+    """Energy balance and limits of the assets and of the grid connection."""
+    p, e, flows = step.params, step.engine, step.flows
+    then, now = step.old["state"][..., s.CONTENT], e.state[..., s.CONTENT]
+    battery = (flows[..., f.DISCHARGED] - flows[..., f.CHARGED]) / MTU_H
+    drained = _DRAIN(battery, p[:, s.INTO], p[:, s.OUT])
     step.equal("content after = content before - energy drained", now, then - drained, TOLERANCE_MWH)
     room = TOLERANCE_MWH * np.maximum(1.0, p[:, s.CAPACITY_MWH])
     step.demand("content >= minimum", now >= p[:, s.MIN_MWH] - room, now, p[:, s.MIN_MWH])
     step.demand("content <= maximum", now <= p[:, s.MAX_MWH] + room, now, p[:, s.MAX_MWH])
-    step.demand("power <= rated power", np.abs(power) <= p[:, s.RATED_MW] + room, np.abs(power), p[:, s.RATED_MW])
-    step.equal("content told = content", step.flows[..., f.CONTENT_MWH], now, 0.0)
-    charged, discharged = step.flows[..., f.CHARGED], step.flows[..., f.DISCHARGED]
-    step.equal("discharged - charged = metered energy", discharged - charged, power * MTU_H, TOLERANCE_MWH)
+    step.demand("battery <= rated power", np.abs(battery) <= p[:, s.RATED_MW] + room, np.abs(battery), p[:, s.RATED_MW])
+    step.equal("content told = content", flows[..., f.CONTENT_MWH], now, 0.0)
+    power, limit = flows[..., f.POWER_MW], p[:, s.CONNECTION_MW]
+    step.demand("power <= grid connection", np.abs(power) <= limit * (1.0 + TOLERANCE_MWH), np.abs(power), limit)
+    rows = np.flatnonzero(p[:, s.LOAD_ROW] >= 0)
+    used = np.zeros(power.shape)
+    tick = np.minimum(step.tick, e.consumption.shape[-1] - 1)
+    used[:, rows] = e.consumption[e.scenario, :, tick][:, p[rows, s.LOAD_ROW].astype(int)]
+    cars, load = flows[..., f.EV_CHARGED] - flows[..., f.EV_INJECTED], flows[..., f.LOAD_SHED] - flows[..., f.LOAD_RECOVERED]
+    step.equal("metered = battery + cars + load", power * MTU_H, battery * MTU_H - cars + load - used * MTU_H, TOLERANCE_MWH)
+    step.demand("a load gives up what it has", flows[..., f.LOAD_SHED] <= used * MTU_H + room, flows[..., f.LOAD_SHED], used)
 
 
 def check_trades(step: _Step) -> None:
@@ -212,10 +225,8 @@ def check_trades(step: _Step) -> None:
             for d in range(2):
                 now, then = step.book(ledger, s.SOLD, d), step.book(ledger, s.SOLD, d, old=True)
                 offered = step.book(ledger, s.OFFERED, d)
-                known = step.book(ledger, s.KNOWN, d)
                 step.demand(f"a {name} sale is never taken back", now >= then, now, then)
                 step.demand(f"{name}: sold <= offered", now <= offered + TOLERANCE_MWH, now, offered)
-                step.demand(f"{name}: known <= sold", known <= now, known, now)
                 sold += (now - then).sum(axis=(1, 2)) * MTU_H
         step.equal(f"{name}: bought = sold", step.market[:, accepted], sold, TOLERANCE_MWH)
         supplied = step.market[:, accepted] + step.market[:, background]
@@ -234,7 +245,8 @@ def check_orders(step: _Step) -> None:
         (c.MFRR, f.ACTIVATED_MFRR),
         (c.FORWARDED, f.ACTIVATED_FORWARDED),
     ):
-        both = sum(step.engine.book[step.worlds, :, step.slot, column(ledger, s.SOLD, d)] for d in range(2))
+        book = step.engine.book.astype(np.float64)
+        both = sum(book[step.worlds, :, step.slot, column(ledger, s.SOLD, d)] for d in range(2))
         step.equal("activated = sold for the MTU", step.flows[..., activated], both * MTU_H, TOLERANCE_MWH)
     local, balancing = step.order(c.LFM), step.order(c.MFRR) + step.order(c.FORWARDED)
     wanted = step.flows[..., f.POSITION_MW] + local + balancing
@@ -295,6 +307,16 @@ def check_imbalance(step: _Step) -> None:
     step.equal("imbalance cash = imbalance x price", flows[..., f.CASH_IMBALANCE], imbalance * price, TOLERANCE_EUR)
 
 
+def check_calls(step: _Step) -> None:
+    """Once the result of a market is known, what the assets are to deliver is what was sold."""
+    ahead = step.engine.ahead.astype(np.float64)
+    for high, ledgers in ((s.HI_LOCAL, (c.LFM,)), (s.HI_BALANCING, (c.MFRR, c.FORWARDED))):
+        most, least = (sum(ahead[:, :, kind * s.ASSET_FIELDS + high + k] for kind in range(s.KINDS_W)) for k in range(2))
+        told = sum(step.book(ledger, s.SOLD, 0) - step.book(ledger, s.SOLD, 1) for ledger in ledgers)
+        known = most == least
+        step.demand("calls of a known result = sales", ~known | (np.abs(most - told) <= TOLERANCE_MWH * 10), most, told)
+
+
 def check_sharing(step: _Step) -> None:
     """Nothing is shared without consent, and what is shared is unsold, at the local price."""
     grown = np.zeros(step.engine.reward.shape)
@@ -320,7 +342,9 @@ def check_selection(step: _Step) -> None:
     for k, name in ((f.DOUBLE_SELECTED, "double selection"), (f.DOUBLE_ACTIVATED, "double activation")):
         step.demand(f"no {name} where gates see all sales", step.flows[..., k] <= TOLERANCE_MWH, step.flows[..., k], 0.0)
     short = step.flows[..., f.UNDELIVERED_LFM] + step.flows[..., f.UNDELIVERED_MFRR] + step.flows[..., f.DEPLETED]
-    step.demand("what is sold in sight of all commitments is delivered", short <= TOLERANCE_MWH, short, 0.0)
+    # forecasts of cars and loads may fail, a battery may not
+    delivered = (short <= TOLERANCE_MWH) | ~step.batteries_only
+    step.demand("what is sold in sight of all commitments is delivered", delivered, short, 0.0)
 
 
 def check_refusals(step: _Step, action: FLOAT) -> None:

@@ -3,6 +3,9 @@
 A tick does, in order: publish what is due, close gates and take bids, clear what is due, deliver the MTU that starts
 now, settle it. `advance` begins after the publication (its results are in the observation on which the bids rest) and
 ends with the publication and observation of the next tick. Plain Python; `stacking.build` compiles it.
+
+Worlds go through the phases in chunks: the code of one phase stays in the instruction cache while the rows of a chunk stay
+in the data cache.
 """
 
 from __future__ import annotations
@@ -13,98 +16,153 @@ from . import columns as c
 from . import flows as f
 from . import layout as v
 from . import state as s
-from .assets.battery import drain_mwh
-from .build import law, prange
+from .assets.battery import battery_span_mw, drain_mwh, renew_hours
+from .assets.fleet import change_cars, renew_envelope, unplug_all
+from .build import law, part, prange
 from .columns import market_column
-from .coordination import clear_market, publish, take_offer, trade_intraday
-from .delivery import count_double, deliver, settle, settle_terminal, settled_imbalance_price
+from .coordination import clear_balancing, clear_local, take_offer, trade_intraday
+from .delivery import baseline_error_mw, count_double, deliver, settle, settle_cars, settle_terminal, settled_imbalance_price
 from .forwarding import forward_unsold
-from .lookahead import renew_plan, renew_sums, span_mw
+from .lookahead import position_mw, publish_market, set_ahead, set_cell
 from .markets.day_ahead import plan_day
-from .observe import is_due, observe_hours, observe_portfolio, observe_world, open_columns
+from .observe import (
+    is_due,
+    observe_area,
+    observe_constants,
+    observe_portfolio,
+    observe_prices,
+    observe_world,
+    open_columns,
+)
+from .state import hour_cell
 from .units import MTU_PER_HOUR
 
 
 def advance(
-    gates: Any, products: Any, curves: Any, rules: Any, rules_seen: Any, bounds: Any, params: Any,
-    series: Any, hourly: Any, calendar: Any, scalars: Any, length: Any, start: Any, priority: Any,
-    scenario: Any, clock: Any, home: Any, todo: Any, action: Any,
-    state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any,
-    flow: Any, result: Any, reward: Any, observation: Any, mask: Any, ended: Any, scratch: Any, offers: Any, spare: Any,
-    fault: Any,
+    gates: Any, products: Any, curves: Any, rules: Any, rules_seen: Any, bounds: Any, areas: Any, params: Any,
+    series: Any, local: Any, local_hourly: Any, hourly: Any, calendar: Any, scalars: Any, length: Any, draws: Any,
+    sessions: Any, first_session: Any, fleets: Any, loads: Any, consumption: Any,
+    control: Any, action: Any,
+    state: Any, ring: Any, chargers: Any, world: Any, prices: Any, history: Any,
+    flow: Any, result: Any, reward: Any, observation: Any, mask: Any, ended: Any,
+    scratch: Any, offers: Any, spare: Any, fault: Any, chunk: Any,
 ) -> None:  # fmt: skip
     """Advance worlds by one tick, or start their scenario anew, in place.
 
     A world with an action out of bounds in an open column is left untouched and named in `fault`.
 
     Args:
-        gates, products, curves, rules, rules_seen: the compiled design.
+        gates, products, curves, rules, rules_seen: the compiled design; areas: (area, AREAS_W) of the network.
         bounds: (2, ACTIONS_W) lowest and highest action.
         params: (portfolio, PARAMS_W).
-        series, calendar, scalars, length, start, priority: the scenario library; hourly: its hourly series, transposed.
-        scenario, clock, home: (world,) scenario index, tick, index of its scratch memory.
-        todo: (world,) SKIP, STEP, RESTART or IDLE.
+        series, local, local_hourly, hourly, calendar, scalars, length, draws: the scenario library (hourly series transposed);
+            draws: (scenario, portfolio, 2) start content and priority.
+        sessions, first_session, fleets, loads, consumption: its sites.
+        control: (world, CONTROL_W) scenario, tick and what to do.
         action: (world, portfolio, ACTIONS_W).
-        state, book, sums, plan, world, recent: state, see `stacking.state`; changed.
+        state, ring, chargers, world, prices, history: state, see `stacking.state`; changed.
         flow, result, reward, observation, mask, ended: results of the tick; written.
-        scratch, offers, spare: memory, per world or (first axis 1) shared.
+        scratch, offers, spare: memory, per chunk or (first axis 1) shared.
         fault: (world + 1, 2) portfolio and column of the first action out of bounds, else -1; written. The last row
             is set where any world has a fault (a sum over worlds would allocate in the parallel build).
+        chunk: (1,) worlds that go through the phases together.
     """
-    for b in prange(clock.shape[0]):
-        if todo[b] == s.SKIP:
-            continue
-        k, free = scenario[b], home[b]
-        tick = clock[b]
-        fault[b, 0] = fault[b, 1] = -1
-        if todo[b] == s.STEP and tick < length[k] and not within_bounds(action[b], mask[b], bounds, fault[b]):
-            fault[clock.shape[0], 0] = 1
-            continue
-        clear_results(flow[b], result[b], reward[b])
-        ended[b] = todo[b] != s.RESTART and tick >= length[k]
-        if todo[b] == s.IDLE or ended[b]:
-            continue
-        if todo[b] == s.RESTART:
-            begin(params, series[k], start[k], state[b], book[b], sums[b], plan[b], world[b], recent[b])
-            tick = -1
-        else:
-            day = calendar[k, tick]
-            bids(gates, products, rules, params, action[b], series[k], hourly[k], day, length[k], state[b], book[b],
-                 sums[b], plan[b],
-                 scratch[free], flow[b], tick)  # fmt: skip
-            clearings(gates, products, curves, rules, params, series[k], scalars[k], priority[k], day, length[k],
-                      state[b], book[b], sums[b], plan[b], world[b], recent[b], offers[free], spare[free], flow[b],
-                      result[b], tick)  # fmt: skip
-            deliveries(products, rules, params, series[k], scalars[k], state[b], book[b], sums[b], plan[b], world[b], recent[b],
-                       flow[b], result[b], reward[b], tick, tick + 1 == length[k])  # fmt: skip
-            ended[b] = tick + 1 == length[k]
-        clock[b] = tick + 1
-        look(gates, rules, rules_seen, params, series[k], hourly[k], calendar[k], scalars[k], length[k], tick < 0,
-             state[b], book[b], sums[b], plan[b], world[b], recent[b], observation[b], mask[b], tick + 1)  # fmt: skip
+    worlds, size = control.shape[0], chunk[0]
+    for g in prange((worlds + size - 1) // size):
+        begin_at, end = g * size, min(worlds, (g + 1) * size)
+        home = g if scratch.shape[0] > 1 else 0
+        work = scratch[home]
+        for b in range(begin_at, end):
+            k = control[b, s.SCENARIO]
+            open_tick(control[b], length[k], action[b], mask[b], bounds, fault[b], flow[b], result[b], reward[b])
+            if control[b, s.TODO] != s.SKIP:
+                ended[b] = control[b, s.TODO] != s.RESTART and control[b, s.CLOCK] >= length[k]
+            if fault[b, 0] >= 0 and control[b, s.TODO] == s.STEP:
+                fault[worlds, 0] = 1
+            if control[b, s.DOING] == s.RESTART:
+                begin(params, series[k], draws[k], sessions, first_session[k], loads[k], fleets[k], state[b], ring[b],
+                      chargers[b], world[b], prices[b], history[b])  # fmt: skip
+                control[b, s.CLOCK] = -1
+        for b in range(begin_at, end):
+            k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
+            if control[b, s.DOING] == s.STEP:
+                bids(gates, products, rules, params, action[b], series[k], hourly[k], calendar[k, tick], length[k], fleets[k],
+                     loads[k], state[b], ring[b], flow[b], tick, work)  # fmt: skip
+        for b in range(begin_at, end):
+            k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
+            if control[b, s.DOING] == s.STEP:
+                clearings(gates, products, curves, rules, areas, params, series[k], local[k], scalars[k], draws[k],
+                          calendar[k, tick], length[k], fleets[k], loads[k], ring[b], world[b], prices[b], offers[home],
+                          spare[home], flow[b], result[b], tick, work)  # fmt: skip
+        for b in range(begin_at, end):
+            k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
+            if control[b, s.DOING] == s.STEP:
+                deliveries(products, rules, params, series[k], calendar[k, tick], fleets[k], loads[k], consumption[k], state[b],
+                           ring[b], chargers[b], world[b], history[b], flow[b], result[b], tick, work)  # fmt: skip
+                ended[b] = tick + 1 == length[k]
+        for b in range(begin_at, end):
+            k = control[b, s.SCENARIO]
+            if control[b, s.DOING] != s.SKIP:
+                control[b, s.CLOCK] += 1
+                tick = control[b, s.CLOCK]
+                turn(rules, params, scalars[k], sessions, first_session[k], state[b], ring[b], chargers[b], flow[b], reward[b],
+                     tick, length[k], work)  # fmt: skip
+                tell(gates, areas, params, ring[b], world[b], prices[b], tick, work)
+        for b in range(begin_at, end):
+            k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
+            if control[b, s.DOING] != s.SKIP:
+                look(gates, rules, rules_seen, areas, params, series[k], local_hourly[k], hourly[k], calendar[k], scalars[k],
+                     length[k], fleets[k], loads[k], control[b, s.DOING] == s.RESTART, state[b], ring[b], world[b], prices[b],
+                     observation[b], mask[b], tick, work)  # fmt: skip
 
 
 @law
-def begin(params: Any, series: Any, start: Any, state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any) -> None:
-    """Clear the rings of a world and set the start contents of its scenario.
+def open_tick(
+    control: Any, length: int, action: Any, mask: Any, bounds: Any, fault: Any, flow: Any, result: Any, reward: Any
+) -> None:
+    """Decide what happens to a world in this call and forget the flows of its last tick."""
+    todo = control[s.TODO]
+    control[s.DOING] = s.SKIP
+    if todo == s.SKIP:
+        return
+    fault[0] = fault[1] = -1
+    if todo == s.STEP and control[s.CLOCK] < length and not within_bounds(action, mask, bounds, fault):
+        return
+    clear_results(flow, result, reward)
+    if todo == s.RESTART:
+        control[s.DOING] = s.RESTART
+    elif todo == s.STEP and control[s.CLOCK] < length:
+        control[s.DOING] = s.STEP
+
+
+@part
+def begin(
+    params: Any, series: Any, draws: Any, sessions: Any, first_session: Any, loads: Any, fleets: Any, state: Any, ring: Any,
+    chargers: Any, world: Any, prices: Any, history: Any,
+) -> None:  # fmt: skip
+    """Clear the rings of a world and set the start of its scenario.
 
     What was cleared before the episode began has the published price; before the first delivery the day-ahead price
-    stands for the balancing prices that an FSP remembers.
+    stands for the balancing prices that an FSP remembers. Consumption is on its reference schedule, also in the days before.
     """
-    book[:] = 0.0
-    sums[:] = 0.0
-    plan[:] = 0.0
+    ring[:] = 0.0
     world[:] = 0.0
-    recent[:] = 0.0
+    prices[:] = 0.0
     state[:] = 0.0
-    for tau in range(min(s.BOOK_SLOTS - s.BOOK_PAST, series.shape[0])):
+    for tau in range(min(s.SLOTS - s.PAST, series.shape[0])):
         for d in range(2):
-            world[tau, s.CLEARED_UP + d] = series[tau, market_column(c.MFRR, d) + c.ANCHOR]
+            world[(s.CLEARED_UP if d == 0 else s.CLEARED_DN) + tau] = series[tau, market_column(c.MFRR, d) + c.ANCHOR]
     for k in range(3 * s.RECENT_MTU):
-        recent[k] = series[0, c.DA_PRICE]
+        world[s.RECENT + k] = series[0, c.DA_PRICE]
     for r in range(params.shape[0]):
         window = params[r, s.MAX_MWH] - params[r, s.MIN_MWH]
-        state[r, s.CONTENT] = params[r, s.MIN_MWH] + start[r] * window
+        state[r, s.CONTENT] = params[r, s.MIN_MWH] + draws[r, 0] * window
         state[r, s.START_CONTENT] = state[r, s.CONTENT]
+        fleet, load = fleets[max(0, int(params[r, s.FLEET_ROW]))], loads[max(0, int(params[r, s.LOAD_ROW]))]
+        if params[r, s.FLEET_ROW] >= 0.0:
+            unplug_all(params[r], chargers, sessions, first_session)
+        for hour in range(history.shape[1]):  # the hours of the first day of the scenario stand for those before
+            history[r, hour] = position_mw(params[r], ring[r], fleet, load, (12 + hour % 24) % 24 * MTU_PER_HOUR)
 
 
 @law
@@ -132,106 +190,122 @@ def within_bounds(action: Any, mask: Any, bounds: Any, fault: Any) -> bool:
 @law
 def bids(
     gates: Any, products: Any, rules: Any, params: Any, action: Any, series: Any, hourly: Any, day: Any, length: int,
-    state: Any, book: Any, sums: Any, plan: Any, scratch: Any, flow: Any, tick: int,
+    fleets: Any, loads: Any, state: Any, ring: Any, flow: Any, tick: int, work: Any,
 ) -> None:  # fmt: skip
     """Close the gates that are due and take the bids of all portfolios."""
     for g in range(gates.shape[0]):
-        kind, lead = gates[g, s.KIND], gates[g, s.LEAD]
+        kind, lead, count = gates[g, s.KIND], gates[g, s.LEAD], gates[g, s.COUNT]
         if kind == s.AUCTION and day[c.DA_FIRST] >= 0:
             for r in range(params.shape[0]):
-                buy_day(params[r], book[r], sums[r], plan[r], scratch, hourly, day, state[r, s.CONTENT], action[r], tick)
-                state[r, s.STALE] = 1.0
+                fleet, load = fleets[max(0, int(params[r, s.FLEET_ROW]))], loads[max(0, int(params[r, s.LOAD_ROW]))]
+                buy_day(params[r], state[r], ring[r], hourly, day, fleet, load, action[r], tick, work)
         elif kind == s.TRADE and tick + lead < length:
             price = series[tick + lead, c.DA_PRICE]
             for r in range(params.shape[0]):
                 share = action[r, v.ID_POWER_FRAC]
-                trade_intraday(rules, params[r], share, state[r], book[r], sums[r], plan[r], flow[r], tick, lead, price)
+                fleet, load = fleets[max(0, int(params[r, s.FLEET_ROW]))], loads[max(0, int(params[r, s.LOAD_ROW]))]
+                trade_intraday(rules, params[r], share, state[r], ring[r], fleet, load, flow[r], tick, lead, price, work)
         elif kind == s.OFFER and is_due(gates[g], day, tick, length):
             for r in range(params.shape[0]):
-                if gates[g, s.LEDGER] == c.LFM and rules[s.HAS_FORWARD] > 0.0:
-                    state[r, s.CONSENT_NOW] = 1.0 if rules[s.NEEDS_CONSENT] == 0.0 or action[r, v.CONSENT] >= 0.5 else 0.0
-                    for tau in range(tick + lead, tick + lead + gates[g, s.COUNT]):
-                        sums[r, s.CONSENTED, tau % s.BOOK_SLOTS] = state[r, s.CONSENT_NOW]
-                take_offer(gates[g], products[gates[g, s.MARKET]], rules, params[r], action[r], state[r],
-                           book[r], sums[r], plan[r], flow[r], tick)  # fmt: skip
+                fleet, load = fleets[max(0, int(params[r, s.FLEET_ROW]))], loads[max(0, int(params[r, s.LOAD_ROW]))]
+                if gates[g, s.LEDGER] == c.LFM:
+                    note_local_gate(rules, params[r], action[r], state[r], ring[r], fleet, load, tick + lead, count)
+                take_offer(gates[g], products[gates[g, s.MARKET]], rules, params[r], action[r], state[r], ring[r], fleet,
+                           load, flow[r], tick, lead < day[c.DAY_LEFT], work)  # fmt: skip
 
 
 @law
+def note_local_gate(
+    rules: Any, p: Any, action: Any, state: Any, ring: Any, fleet: Any, load: Any, first: int, count: int
+) -> None:
+    """Note consent and, where the baseline is nominated, the schedule as it is told at the local gate."""
+    if rules[s.HAS_FORWARD] > 0.0:
+        state[s.CONSENT_NOW] = 1.0 if rules[s.NEEDS_CONSENT] == 0.0 or action[v.CONSENT] >= 0.5 else 0.0
+        for tau in range(first, first + count):
+            set_cell(ring, tau % s.SLOTS, s.CONSENTED, state[s.CONSENT_NOW])
+    if rules[s.BASELINE] == s.BY_NOMINATION:
+        for tau in range(first, first + count):
+            set_cell(ring, tau % s.SLOTS, s.NOMINATED, position_mw(p, ring, fleet, load, tau))
+
+
+@part
 def buy_day(
-    params: Any, book: Any, sums: Any, plan: Any, scratch: Any, hourly: Any, day: Any, content: float, action: Any, tick: int
+    p: Any, state: Any, ring: Any, hourly: Any, day: Any, fleet: Any, load: Any, action: Any, tick: int, work: Any
 ) -> None:
     """Plan and buy the next local day on the forecast of the gate; the schedule of the hours before it is kept.
 
     The plan is feasible from the lowest to the highest content that own commitments can lead to by the start of the day.
     """
     first, count = day[c.DA_FIRST], day[c.DA_COUNT]
-    low, high = content, content
-    for tau in range(tick, first):
-        most = least = plan[tau % s.PLAN_SLOTS]
-        if tau < tick + s.WINDOW:
-            most, least = span_mw(params, book, sums, plan, tau % s.BOOK_SLOTS, tau % s.PLAN_SLOTS, s.ALL_LEDGERS, s.ALL_LEDGERS)
-        low -= drain_mwh(most, params[s.INTO], params[s.OUT])
-        high -= drain_mwh(least, params[s.INTO], params[s.OUT])
-    plan_day(params, plan, scratch, hourly, day[c.NEXT_DAY_FORECAST], first, count, low, high,
+    low, high, into, out = state[s.CONTENT], state[s.CONTENT], p[s.INTO], p[s.OUT]
+    for tau in range(tick, min(first, tick + s.WINDOW)):
+        most, least = battery_span_mw(p, ring, tau % s.SLOTS, 1.0, 1.0)
+        low -= drain_mwh(most, into, out)
+        high -= drain_mwh(least, into, out)
+    for tau in range(tick + s.WINDOW, first):
+        drain = drain_mwh(hour_cell(ring, s.PLAN_BATTERY, tau // MTU_PER_HOUR), into, out)
+        low, high = low - drain, high - drain
+    plan_day(p, ring, work, hourly, day[c.NEXT_DAY_FORECAST], fleet, load, first, count, low, high,
              action[v.DA_VOLUME_FRAC], action[v.DA_MIN_SPREAD], action[v.DA_END_CONTENT_FRAC])  # fmt: skip
-    renew_plan(params, plan, tick, first + count - 1)
-    for tau in range(tick, tick + s.WINDOW):
-        renew_sums(params, book, sums, plan, tau)
+    renew_hours(p, ring, tick // MTU_PER_HOUR, (first + count - 1) // MTU_PER_HOUR)
+    for tau in range(first, min(first + count, tick + s.WINDOW)):  # only if the day begins inside the window
+        take_plan(ring, tau)
+
+
+@law
+def take_plan(ring: Any, tau: int) -> None:
+    """Let the schedule of an MTU begin as it was planned for its hour."""
+    hour, slot = tau // MTU_PER_HOUR, tau % s.SLOTS
+    set_ahead(ring, s.BATTERY, s.SCHEDULED, slot, hour_cell(ring, s.PLAN_BATTERY, hour))
+    set_ahead(ring, s.FLEET, s.SCHEDULED, slot, hour_cell(ring, s.PLAN_FLEET, hour))
 
 
 @law
 def clearings(
-    gates: Any, products: Any, curves: Any, rules: Any, params: Any, series: Any, scalars: Any, priority: Any, day: Any,
-    length: int,
-    state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any, offers: Any, spare: Any, flow: Any,
-    result: Any, tick: int,
+    gates: Any, products: Any, curves: Any, rules: Any, areas: Any, params: Any, series: Any, local: Any, scalars: Any,
+    draws: Any, day: Any, length: int, fleets: Any, loads: Any, ring: Any, world: Any, prices: Any, offers: Any, spare: Any,
+    flow: Any, result: Any, tick: int, work: Any,
 ) -> None:  # fmt: skip
     """Clear the books that are due, then pass unsold bids on."""
+    priority = draws[:, 1]
     for g in range(gates.shape[0]):
         kind = gates[g, s.KIND]
         if (kind == s.CLEAR or kind == s.FORWARD) and is_due(gates[g], day, tick, length):
             first, count, market = tick + gates[g, s.LEAD], gates[g, s.COUNT], gates[g, s.MARKET]
-            if kind == s.CLEAR:
-                clear_market(market, first, count, curves[market], series, scalars[c.BACKGROUND_PRIORITY], priority, params,
-                             book, plan, world, recent, offers, spare, flow, result)  # fmt: skip
+            if kind == s.FORWARD:
+                forward_unsold(gates[g, s.LEDGER], gates[g, s.TARGET], first, count, gates[g, s.KNOWN_MIN], products[market],
+                               rules, params, priority, ring, offers, spare, flow, work)  # fmt: skip
+            elif market == c.LFM:
+                clear_local(first, count, curves[market], areas, local, scalars[c.BACKGROUND_PRIORITY], priority, params,
+                            ring, fleets, loads, world, prices, offers, spare, flow, result)  # fmt: skip
             else:
-                forward_unsold(gates[g, s.LEDGER], gates[g, s.TARGET], first, count, products[market], rules,
-                               params, priority, book, sums, plan, offers, spare, flow)  # fmt: skip
+                clear_balancing(first, curves[market], series[first], scalars[c.BACKGROUND_PRIORITY], priority, params, ring,
+                                fleets, loads, world, offers, spare, flow, result)  # fmt: skip
 
 
 @law
 def deliveries(
-    products: Any, rules: Any, params: Any, series: Any, scalars: Any, state: Any, book: Any, sums: Any, plan: Any,
-    world: Any, recent: Any,
-    flow: Any, result: Any, reward: Any, tick: int, last: bool,
+    products: Any, rules: Any, params: Any, series: Any, day: Any, fleets: Any, loads: Any, consumption: Any, state: Any,
+    ring: Any, chargers: Any, world: Any, history: Any, flow: Any, result: Any, tick: int, work: Any,
 ) -> None:  # fmt: skip
-    """Deliver and settle the MTU that starts now for all portfolios; then free its ring slots."""
-    at, slot = series[tick], tick % s.BOOK_SLOTS
+    """Deliver and settle the MTU that starts now for all portfolios."""
+    at, slot = series[tick], tick % s.SLOTS
     for r in range(params.shape[0]):
-        local, balancing, shortfall, position = deliver(params[r], state[r], book[r], plan[r], flow[r], tick)
-        ordered = flow[r, f.ACTIVATED_LFM] + flow[r, f.ACTIVATED_MFRR] + flow[r, f.ACTIVATED_FORWARDED]
-        if ordered > 0.0 or shortfall != 0.0:
-            count_double(params[r], book[r], flow[r], tick, position, shortfall)
-        settle(rules, products[c.LFM, s.THRESHOLD], params[r], state[r], book[r], sums[r], at, world, flow[r], result,
-               tick, local, balancing, shortfall, position)  # fmt: skip
-        if last:
-            settle_terminal(rules, params[r], state[r], flow[r], scalars[c.TERMINAL_PRICE])
-        total = 0.0
-        for k in range(f.CASH_W):
-            total += flow[r, k]
-        reward[r] = total
-        state[r, s.CASH] += total
-        plan[r, tick % s.PLAN_SLOTS] = 0.0
-        hour = tick // MTU_PER_HOUR % s.PLAN_HOURS
-        plan[r, s.DRAW + hour] = plan[r, s.FILL + hour] = 0.0
-        book[r, (tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
-        for column in range(s.SUMS_W):
-            sums[r, column, (tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
-        # the MTU that enters the window at the next tick holds nothing but the schedule
-        entering = (tick + s.WINDOW) % s.BOOK_SLOTS
-        drain = drain_mwh(plan[r, (tick + s.WINDOW) % s.PLAN_SLOTS], params[r, s.INTO], params[r, s.OUT])
-        sums[r, s.DRAIN_HI, entering] = sums[r, s.DRAIN_LO, entering] = drain
-    up, down, price = world[slot, s.CLEARED_UP], world[slot, s.CLEARED_DN], settled_imbalance_price(at, world, slot)
+        p = params[r]
+        e, i = max(0, int(p[s.FLEET_ROW])), max(0, int(p[s.LOAD_ROW]))
+        local, balancing, shortfall, position = deliver(
+            p, state[r], ring[r], chargers, fleets[e], loads[i], consumption[i, tick], flow[r], tick, work
+        )
+        error = baseline_error_mw(rules, ring[r], history[r], position, tick, day[c.HOUR_OF_DAY])
+        settle(rules, products[c.LFM, s.THRESHOLD], p, state[r], ring[r], at, world, flow[r], result,
+               tick, local, balancing, shortfall, position, error)  # fmt: skip
+        if flow[r, f.ACTIVATED_LFM] + flow[r, f.ACTIVATED_MFRR] + flow[r, f.ACTIVATED_FORWARDED] > 0.0:
+            count_double(p, ring[r], fleets[e], loads[i], flow[r], tick, shortfall)
+        if rules[s.BASELINE] >= s.BY_MEAN:
+            remember(rules, history[r], state[r, s.POWER], flow[r, f.ACTIVATED_LFM], at[c.WEEKEND], day)
+        if day[c.DAY_LEFT] == 1:
+            state[r, s.STARTED] = 0.0
+    up, down, price = world[s.CLEARED_UP + slot], world[s.CLEARED_DN + slot], settled_imbalance_price(at, world, slot)
     result[f.PRICE_MFRR_UP], result[f.PRICE_MFRR_DN], result[f.PRICE_IMBALANCE], result[f.PRICE_DA] = (
         up,
         down,
@@ -239,9 +313,85 @@ def deliveries(
         at[c.DA_PRICE],
     )
     for k in range(3 * s.RECENT_MTU - 1, 2, -1):
-        recent[k] = recent[k - 3]
-    recent[0], recent[1], recent[2] = price, up, down
-    world[(tick - s.BOOK_PAST) % s.BOOK_SLOTS] = 0.0
+        world[s.RECENT + k] = world[s.RECENT + k - 3]
+    world[s.RECENT], world[s.RECENT + 1], world[s.RECENT + 2] = price, up, down
+
+
+@law
+def remember(rules: Any, history: Any, power_mw: float, activated_mwh: float, weekend: float, day: Any) -> None:
+    """Add a metered MTU to the hours of today; at midnight a working day joins the five that make the baseline.
+
+    With BY_QUIET_MEAN the hours of a day in which local energy was activated keep their last value without activation.
+    """
+    today = s.BASELINE_DAYS * 24
+    at = today + day[c.HOUR_OF_DAY]
+    if rules[s.BASELINE] == s.BY_QUIET_MEAN and activated_mwh > 0.0:
+        history[at] = history[day[c.HOUR_OF_DAY]]
+    elif day[c.QUARTER] == 0:
+        history[at] = power_mw / MTU_PER_HOUR
+    else:
+        history[at] = float(history[at]) + power_mw / MTU_PER_HOUR
+    if day[c.DAY_LEFT] == 1 and weekend == 0.0:
+        for k in range(today - 1, 23, -1):
+            history[k] = history[k - 24]
+        for k in range(24):
+            history[k] = history[today + k]
+
+
+@law
+def turn(
+    rules: Any, params: Any, scalars: Any, sessions: Any, first_session: Any, state: Any, ring: Any, chargers: Any, flow: Any,
+    reward: Any, tick: int, length: int, work: Any,
+) -> None:  # fmt: skip
+    """Turn to the next MTU: cars leave and arrive, the account is written, ring slots change from past to future."""
+    for r in range(params.shape[0]):
+        p = params[r]
+        if p[s.FLEET_ROW] >= 0.0:
+            missing, gone, short = change_cars(p, chargers, sessions, first_session, tick)
+            if tick > 0:
+                flow[r, f.EV_LEFT_COUNT], flow[r, f.EV_SHORT_COUNT] = gone, short
+                settle_cars(p, flow[r], missing)
+            renew_envelope(p, state[r], ring[r], chargers, tick, work)
+        if tick >= length:
+            settle_terminal(rules, p, state[r], chargers, flow[r], scalars[c.TERMINAL_PRICE], tick)
+        if tick > 0:
+            total = 0.0
+            for k in range(f.CASH_W):
+                total += flow[r, k]
+            reward[r] = total
+            state[r, s.CASH] += total
+            # hours before now hold nothing; the MTU that enters the window holds nothing but the schedule
+            if tick % MTU_PER_HOUR == 0:
+                for field in range(4):
+                    ring[r, s.PLAN + field * s.PLAN_HOURS + (tick // MTU_PER_HOUR - 1) % s.PLAN_HOURS] = 0.0
+            entering = tick + s.WINDOW - 1
+            slot = entering % s.SLOTS
+            for column in range(s.AHEAD_COLS):
+                ring[r, s.AHEAD + column * s.SLOTS + slot] = 0.0
+            for column in range(s.BOOK_W):
+                ring[r, s.BOOK + slot * s.BOOK_W + column] = 0.0
+            take_plan(ring[r], entering)
+
+
+@law
+def tell(gates: Any, areas: Any, params: Any, ring: Any, world: Any, prices: Any, tick: int, work: Any) -> None:
+    """Publish what is due at a tick; the slot that enters the window starts without results."""
+    if tick > 0:
+        slot = (tick + s.WINDOW - 1) % s.SLOTS
+        world[s.SHIFT + slot] = world[s.SHIFT_KNOWN + slot] = world[s.CLEARED_UP + slot] = world[s.CLEARED_DN + slot] = 0.0
+    for g in range(gates.shape[0]):
+        first, count = tick + gates[g, s.LEAD], gates[g, s.COUNT]
+        if gates[g, s.KIND] == s.PUBLISH and first >= 0 and (gates[g, s.ALIGNED] == 0 or first % MTU_PER_HOUR == 0):
+            is_local = gates[g, s.LEDGER] == c.LFM
+            high = s.HI_LOCAL if is_local else s.HI_BALANCING
+            for r in range(params.shape[0]):
+                for tau in range(first, first + count):
+                    publish_market(params[r], ring[r], tau % s.SLOTS, high, is_local, work)
+            if is_local:
+                for a in range(areas.shape[0]):
+                    prices[a, s.AREA_RECENT] = prices[a, first % s.SLOTS]
+                for tau in range(first, first + count):
+                    world[s.SHIFT_KNOWN + tau % s.SLOTS] = world[s.SHIFT + tau % s.SLOTS]
 
 
 @law
@@ -253,38 +403,36 @@ def copy_columns(source: Any, target: Any, first: int, last: int) -> None:
 
 @law
 def look(
-    gates: Any, rules: Any, rules_seen: Any, params: Any, series: Any, hourly: Any, calendar: Any, scalars: Any,
-    length: int, fresh: bool,
-    state: Any, book: Any, sums: Any, plan: Any, world: Any, recent: Any, observation: Any, mask: Any, tick: int,
+    gates: Any, rules: Any, rules_seen: Any, areas: Any, params: Any, series: Any, local_hourly: Any, hourly: Any,
+    calendar: Any, scalars: Any, length: int, fleets: Any, loads: Any, fresh: bool, state: Any, ring: Any, world: Any,
+    prices: Any, observation: Any, mask: Any, tick: int, work: Any,
 ) -> None:  # fmt: skip
-    """Publish what is due at a tick and show it; after the end nothing is open."""
+    """Show what is known at a tick; after the end nothing is open."""
     day = calendar[min(tick, length - 1)]
     local, balancing, local_open = 0, 0, False
     for g in range(gates.shape[0]):
-        kind, ledger = gates[g, s.KIND], gates[g, s.LEDGER]
-        first, count = tick + gates[g, s.LEAD], gates[g, s.COUNT]
-        if kind == s.PUBLISH and first >= 0 and (gates[g, s.ALIGNED] == 0 or first % 4 == 0):
-            for r in range(params.shape[0]):
-                publish(ledger, first, count, params[r], book[r], sums[r], plan[r])
-            if ledger == c.LFM:
-                recent[s.RECENT_LFM_PRICE] = world[first % s.BOOK_SLOTS, s.LFM_PRICE]
-                for tau in range(first, first + count):
-                    world[tau % s.BOOK_SLOTS, s.SHIFT_KNOWN] = world[tau % s.BOOK_SLOTS, s.SHIFT]
-        elif kind == s.OFFER and ledger == c.LFM:
+        if gates[g, s.KIND] == s.OFFER and gates[g, s.LEDGER] == c.LFM:
             local, local_open = g, tick < length and is_due(gates[g], day, tick, length)
-        elif kind == s.OFFER and ledger == c.MFRR:
+        elif gates[g, s.KIND] == s.OFFER:
             balancing = g
+    on_the_hour = tick < length and (fresh or day[c.QUARTER] == 0)
     for r in range(params.shape[0]):
+        a, out = int(params[r, s.AREA]), observation[r]
         if r == 0:
-            observe_world(series, scalars, recent, rules_seen, tick, length, observation[0])
-            if tick < length and (fresh or day[c.QUARTER] == 0):
-                observe_hours(hourly, day, tick // MTU_PER_HOUR, observation[0])
+            observe_world(series, scalars, world, rules_seen, tick, length, out)
+            if on_the_hour:
+                observe_prices(hourly, day, tick // MTU_PER_HOUR, out)
             open_columns(gates, rules, day, tick, length, mask[0])
-            if tick >= length:
-                mask[0] = False
         else:
-            copy_columns(observation[0], observation[r], 0, v.ASSET)
-            copy_columns(observation[0], observation[r], v.RULES, v.OBSERVATIONS_W)
+            copy_columns(observation[0], out, 0, v.LOCAL)
+            copy_columns(observation[0], out, v.RULES, v.OBSERVATIONS_W)
             copy_columns(mask[0], mask[r], 0, v.ACTIONS_W)
-        observe_portfolio(params[r], state[r], book[r], sums[r], plan[r], gates[balancing], gates[local], local_open,
-                          fresh or day[c.QUARTER] <= 1 or tick >= length, tick, observation[r])  # fmt: skip
+        if a >= 0:
+            out[v.LOCAL + 2 * c.LFM_FORECAST_HOURS] = prices[a, s.AREA_RECENT]
+            if on_the_hour:
+                observe_area(local_hourly[a], tick // MTU_PER_HOUR, out)
+        if fresh:
+            observe_constants(params[r], out)
+        e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
+        observe_portfolio(params[r], state[r], ring[r], fleets[e], loads[i], gates[balancing], gates[local], local_open,
+                          fresh or day[c.QUARTER] <= 1 or tick >= length, tick, length, day, out, work)  # fmt: skip

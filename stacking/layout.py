@@ -1,4 +1,4 @@
-"""What is decided and what is seen: the action and observation layout as data (version 0).
+"""What is decided and what is seen: the action and observation layout as data (version 1).
 
 The engine and all strategies use physical units; faces scale. Names, units, bounds and opening times are the same for
 environments, heuristics, learned policies and reports. Everything in the observation is all that a strategy may read.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .columns import FORECAST_HOURS, LFM_FORECAST_HOURS
 
-LAYOUT_VERSION = 0
+LAYOUT_VERSION = 1
 
 # ---- actions ---------------------------------------------------------------------------------------------------------
 DA_VOLUME_FRAC, DA_MIN_SPREAD, DA_END_CONTENT_FRAC, ID_POWER_FRAC = 0, 1, 2, 3
@@ -25,10 +25,10 @@ TIME = 0  # 6: sin/cos hour, sin/cos year, weekend, remaining_frac
 DA = TIME + 6  # 37: 36 hourly means (price or forecast) from the current hour on; number of them that is published
 BALANCING = DA + FORECAST_HOURS + 1  # 13: imbalance, up, down price of the last 4 published MTU, newest first; need forecast t+3
 LOCAL = BALANCING + 13  # 17: need forecast (8 h), willingness-to-pay forecast (8 h), last published local price
-ASSET = LOCAL + 2 * LFM_FORECAST_HOURS + 1  # 13, see below
+ASSET = LOCAL + 2 * LFM_FORECAST_HOURS + 1  # 42, see below
 BOOK = (
-    ASSET + 13
-)  # 45: committed MW t..t+11; schedule now and at the next 23 full hours; sold local, forwarded, doubly sold MW in 3 hours
+    ASSET + 42
+)  # 45: battery: committed MW t..t+11, schedule now and at the next 23 full hours; sold local, forwarded, doubly sold MW in 3 hours
 RULES = BOOK + 45  # 8
 TERMINAL = RULES + 8  # 2
 OBSERVATIONS_W = TERMINAL + 2
@@ -36,8 +36,15 @@ OBSERVATIONS_W = TERMINAL + 2
 STORED_FRAC, MIN_CONTENT_FRAC, MAX_CONTENT_FRAC = ASSET, ASSET + 1, ASSET + 2
 FEASIBLE_UP_MFRR, FEASIBLE_DN_MFRR = ASSET + 3, ASSET + 4  # MW at t+3
 FEASIBLE_UP_LFM, FEASIBLE_DN_LFM = ASSET + 5, ASSET + 6  # MW at the local block, 0 where no local gate closes now
-COST_UP, COST_DN = ASSET + 7, ASSET + 8  # EUR/MWh: wear of discharging; grid tariff of charging
+COST_UP, COST_DN = ASSET + 7, ASSET + 8  # EUR/MWh of the cheapest asset: wear or compensation; grid tariff and compensation
 CAPACITY_MWH, RATED_MW, ROUND_TRIP_FRAC, CONTENT_MWH = ASSET + 9, ASSET + 10, ASSET + 11, ASSET + 12
+EV_WANTED_MWH, EV_MUST_MW, EV_PLUGGED_MW, FLEET_RATED_MW = ASSET + 13, ASSET + 14, ASSET + 15, ASSET + 16
+LOAD_OWED_MWH, LOAD_STARTS_LEFT, LOAD_RESTING_MTU, LOAD_FLEXIBLE_FRAC = ASSET + 17, ASSET + 18, ASSET + 19, ASSET + 20
+# The same by asset, cheapest first (three columns each): kind (0 battery, 1 fleet, 2 load), cost of a MWh up and down, and
+# feasible MW; offers are filled in this order. A MW that is not consumed now is bought later by a fleet, not by a load.
+TIERS = 3
+TIER_KIND, TIER_COST_UP, TIER_COST_DN = ASSET + 21, ASSET + 24, ASSET + 27
+TIER_UP_MFRR, TIER_DN_MFRR, TIER_UP_LFM, TIER_DN_LFM = ASSET + 30, ASSET + 33, ASSET + 36, ASSET + 39
 
 RULE_CONSENT, RULE_FEE, RULE_MIN_MW, RULE_GRANULARITY_MW = RULES, RULES + 1, RULES + 2, RULES + 3
 RULE_SEES_SALES, RULE_DSO_FIRST, RULE_PENALTY, RULE_POOLING = RULES + 4, RULES + 5, RULES + 6, RULES + 7
@@ -136,16 +143,32 @@ def observation_layout() -> Layout:
             Field(n, power, 0.0, inf, "feasible given all own commitments")
             for n in ("feasible_up_mfrr_mw", "feasible_dn_mfrr_mw", "feasible_up_lfm_mw", "feasible_dn_lfm_mw")
         ),
-        *free(["cost_up", "cost_dn"], price, "wear of discharging; tariff of charging"),
+        *free(["cost_up", "cost_dn"], price, "of the cheapest asset: wear or compensation; tariff and compensation"),
         Field("capacity_mwh", "MWh", 0.0, inf),
         Field("rated_mw", power, 0.0, inf),
         *unit_range(["round_trip_frac"]),
         Field("content_mwh", "MWh", 0.0, inf),
+        Field("ev_wanted_mwh", "MWh", 0.0, inf, "energy that plugged cars still want"),
+        Field("ev_must_mw", power, 0.0, inf, "charging that cannot wait"),
+        Field("ev_plugged_mw", power, 0.0, inf, "power of plugged cars"),
+        Field("fleet_rated_mw", power, 0.0, inf, "power of all charging points"),
+        Field("load_owed_mwh", "MWh", 0.0, inf, "rebound energy owed"),
+        Field("load_starts_left", "-", 0.0, inf, "activations left today"),
+        Field("load_resting_mtu", "MTU", 0.0, inf, "resting time left"),
+        *unit_range(["load_flexible_frac"]),
+        *(Field(f"tier{k}_kind", "-", 0.0, 2.0, "0 battery, 1 fleet, 2 load; cheapest first") for k in range(TIERS)),
+        *(Field(f"tier{k}_cost_{d}", price, 0.0, inf, "wear or compensation") for d in ("up", "dn") for k in range(TIERS)),
+        *(
+            Field(f"tier{k}_{d}_{m}_mw", power, 0.0, inf, "feasible, by asset")
+            for m in ("mfrr", "lfm")
+            for d in ("up", "dn")
+            for k in range(TIERS)
+        ),
         *free([f"committed_mw_t{k}" for k in range(12)], power, "schedule plus known activations"),
         *free(
             [f"schedule_mw_h{k}" for k in range(24)],
             power,
-            "day-ahead and intraday position: of MTU t, then at the k-th full hour after t",
+            "battery: day-ahead and intraday schedule of MTU t, then at the k-th full hour after t",
         ),
         *free(
             [f"{n}_mw_h{k}" for n in ("sold_local", "forwarded", "doubly_sold") for k in range(3)],

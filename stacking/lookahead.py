@@ -1,8 +1,4 @@
-"""What a portfolio can still offer: the energy of all commitments, looking ahead.
-
-The schedule may reach 148 MTU ahead, everything else at most WINDOW. The plan ring holds, per MTU, the largest and the
-smallest energy that the schedule takes from then on, so that a look over the whole horizon costs WINDOW steps.
-"""
+"""What a portfolio can still offer: the room of its assets, cut by the grid connection, and how an order is split over them."""
 
 from __future__ import annotations
 
@@ -10,149 +6,165 @@ from typing import Any
 
 from . import columns as c
 from . import state as s
-from .assets.battery import drain_mwh, power_for_drain_mw
-from .build import law
+from .assets.battery import battery_room, battery_span_mw
+from .assets.fleet import fleet_consumption_mw, fleet_room
+from .assets.load import load_room
+from .build import law, part
+from .state import ahead, cell, column
 from .units import MTU_PER_HOUR
 
-FAR_MWH = 1e18  # no store is as large: stands for infinity before the first energy is summed
+
+@law
+def position_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int) -> float:
+    """Return the schedule of a portfolio in one MTU of the window: battery, fleet and load together, MW."""
+    power = ahead(ring, s.BATTERY, s.SCHEDULED, tau % s.SLOTS)
+    if p[s.FLEET_ROW] >= 0.0:
+        power -= fleet_consumption_mw(ring, fleet, tau)
+    if p[s.LOAD_ROW] >= 0.0:
+        power -= load[tau // MTU_PER_HOUR]
+    return power
 
 
 @law
-def column(ledger: int, field: int, direction: int) -> int:
-    """Return the book column of a ledger, field and direction."""
-    return (ledger * s.LEDGER_FIELDS + field) * 2 + direction
+def pending_in(ring: Any, slot: int, high: int, low: int) -> bool:
+    """Return whether offers of one market (its HI and LO field) wait for a result in one MTU."""
+    waiting = False
+    for kind in range(s.KINDS_W):
+        if ahead(ring, kind, high, slot) != ahead(ring, kind, low, slot):
+            waiting = True
+    return waiting
 
 
-@law
-def renew_sums(params: Any, book: Any, sums: Any, plan: Any, tau: int) -> None:
-    """Renew the sums over ledgers of one MTU after its schedule or any of its entries changed."""
-    slot = tau % s.BOOK_SLOTS
-    net, up, down = 0.0, 0.0, 0.0
-    for ledger in range(c.LEDGERS_W):
-        net += book[slot, column(ledger, s.KNOWN, 0)] - book[slot, column(ledger, s.KNOWN, 1)]
-        up += book[slot, column(ledger, s.PENDING, 0)]
-        down += book[slot, column(ledger, s.PENDING, 1)]
-    sums[s.NET, slot], sums[s.UP_PENDING, slot], sums[s.DN_PENDING, slot] = net, up, down
-    sums[s.NET_LOCAL, slot] = book[slot, column(c.LFM, s.KNOWN, 0)] - book[slot, column(c.LFM, s.KNOWN, 1)]
-    known = book[slot, column(c.FORWARDED, s.KNOWN, 0)] - book[slot, column(c.FORWARDED, s.KNOWN, 1)]
-    waiting = book[slot, column(c.FORWARDED, s.PENDING, 0)] - book[slot, column(c.FORWARDED, s.PENDING, 1)]
-    sums[s.NET_PASSED, slot] = known + waiting
-    most, least = span_mw(params, book, sums, plan, slot, tau % s.PLAN_SLOTS, s.ALL_LEDGERS, s.ALL_LEDGERS)
-    sums[s.DRAIN_HI, slot] = drain_mwh(most, params[s.INTO], params[s.OUT])
-    sums[s.DRAIN_LO, slot] = drain_mwh(least, params[s.INTO], params[s.OUT])
-
-
-@law
-def ledger_mw(book: Any, slot: int, field: int, direction: int, ledgers: int) -> float:
-    """Return the MW of a field and direction in one MTU, summed over the ledgers of a bit mask."""
-    total = 0.0
-    for ledger in range(c.LEDGERS_W):
-        if (ledgers >> ledger) & 1:
-            total += book[slot, column(ledger, field, direction)]
-    return total
-
-
-@law
-def span_mw(params: Any, book: Any, sums: Any, plan: Any, slot: int, place: int, sold: int, pending: int) -> tuple[float, float]:
-    """Return the highest and lowest power of one MTU: all visible pending up offers called and no down offer, and the opposite.
+@part
+def free_power(
+    p: Any, state: Any, ring: Any, fleet: Any, load: Any, tick: int, lead: int, count: int, known_min: int, local: float,
+    balancing: float, with_load: bool, same_day: bool, work: Any,
+) -> tuple[float, float, float, float]:  # fmt: skip
+    """Return what a portfolio can still add in each of `count` MTU from tick + lead on; by asset kind it stands in work[ROOM:].
 
     Args:
-        params: (PARAMS_W,) portfolio parameters.
-        book: (BOOK_SLOTS, BOOK_W) commitments; sums: (SUMS_W, BOOK_SLOTS) their sums over ledgers.
-        plan: (PLAN_W,) schedule.
-        slot, place: the MTU in both rings.
-        sold, pending: bit masks of the ledgers whose known sales and pending offers are visible.
-    """
-    power = plan[place]
-    if sold == s.ALL_LEDGERS and pending == s.ALL_LEDGERS:
-        power += sums[s.NET, slot]
-        up, down = sums[s.UP_PENDING, slot], sums[s.DN_PENDING, slot]
-    else:
-        power += ledger_mw(book, slot, s.KNOWN, 0, sold) - ledger_mw(book, slot, s.KNOWN, 1, sold)
-        up, down = ledger_mw(book, slot, s.PENDING, 0, pending), ledger_mw(book, slot, s.PENDING, 1, pending)
-    return min(power + up, params[s.RATED_MW]), max(power - down, -params[s.RATED_MW])
-
-
-@law
-def free_power(
-    params: Any,
-    content: float,
-    book: Any,
-    sums: Any,
-    plan: Any,
-    tick: int,
-    first: int,
-    count: int,
-    sold: int,
-    pending: int,
-) -> tuple[float, float, float, float]:
-    """Return what a portfolio can still add in each of `count` MTU from tick + first on, looking over all its commitments.
-
-    With the lowest content that the visible commitments can lead to, E_lo, and the largest energy D that they take from
-    the start of the block to any later time: up-energy = E_lo - E_min - D; down-energy likewise with the highest content.
-    The energy is shared equally over the block, so the result is always feasible, and exact where the schedule is constant.
+        p, state, ring: one row each.
+        fleet, load: forecasts of the portfolio.
+        tick: now.
+        lead, count: the block.
+        known_min: minutes before delivery at which an order is known.
+        local, balancing: 1 if commitments in that market are visible.
+        with_load: whether the load may take part.
+        same_day: whether the block lies on the local day of `tick`.
+        work: scratch.
 
     Returns:
-        up MW, down MW (both >= 0), lowest and highest content at the full hour behind the window (MWh).
+        MW up, MW down, lowest and highest battery content (MWh) at the full hour behind the window.
     """
-    into, out = params[s.INTO], params[s.OUT]
-    low, high, sum_hi, sum_lo = content, content, 0.0, 0.0
-    up_energy, down_energy, up_room, down_room = FAR_MWH, FAR_MWH, FAR_MWH, FAR_MWH
-    slot, place = tick % s.BOOK_SLOTS, tick % s.PLAN_SLOTS
-    block_slot, block_place = slot, place
-    everything = sold == s.ALL_LEDGERS and pending == s.ALL_LEDGERS
-    reach = s.WINDOW + (MTU_PER_HOUR - (tick + s.WINDOW) % MTU_PER_HOUR) % MTU_PER_HOUR
-    for j in range(reach):
-        if j == first:
-            low, high, sum_hi, sum_lo = low - sum_hi, high - sum_lo, 0.0, 0.0
-            block_slot, block_place = slot, place
-        if j >= s.WINDOW:  # beyond the window nothing but the schedule can be committed
-            drain_hi = drain_mwh(plan[place], into, out)
-            drain_lo = drain_hi
-        elif everything:
-            drain_hi, drain_lo = sums[s.DRAIN_HI, slot], sums[s.DRAIN_LO, slot]
-        else:
-            most, least = span_mw(params, book, sums, plan, slot, place, sold, pending)
-            drain_hi, drain_lo = drain_mwh(most, into, out), drain_mwh(least, into, out)
-        sum_hi += drain_hi
-        sum_lo += drain_lo
-        if j >= first + count - 1:
-            up_room = min(up_room, low - params[s.MIN_MWH] - sum_hi)
-            down_room = min(down_room, params[s.MAX_MWH] - high + sum_lo)
-        elif j >= first:  # inside the block only the MTU so far have taken their part
-            up_energy = min(up_energy, (low - params[s.MIN_MWH] - sum_hi) / (j - first + 1))
-            down_energy = min(down_energy, (params[s.MAX_MWH] - high + sum_lo) / (j - first + 1))
-        slot = slot + 1 if slot + 1 < s.BOOK_SLOTS else 0
-        place = place + 1 if place + 1 < s.PLAN_SLOTS else 0
-    hour = (tick + reach) // MTU_PER_HOUR % s.PLAN_HOURS
-    up_room = min(up_room, low - params[s.MIN_MWH] - sum_hi - plan[s.DRAW + hour])
-    down_room = min(down_room, params[s.MAX_MWH] - high + sum_lo + plan[s.FILL + hour])
-    up_energy, down_energy = min(up_energy, up_room / count), min(down_energy, down_room / count)
-    up, down = 2.0 * params[s.RATED_MW], 2.0 * params[s.RATED_MW]
-    slot, place = block_slot, block_place
-    for _ in range(count):
-        most, least = span_mw(params, book, sums, plan, slot, place, sold, pending)
-        height = power_for_drain_mw(drain_mwh(most, into, out) + up_energy, into, out)
-        depth = power_for_drain_mw(drain_mwh(least, into, out) - down_energy, into, out)
-        up = min(up, min(height, params[s.RATED_MW]) - most)
-        down = min(down, least - max(depth, -params[s.RATED_MW]))
-        slot = slot + 1 if slot + 1 < s.BOOK_SLOTS else 0
-        place = place + 1 if place + 1 < s.PLAN_SLOTS else 0
-    return max(0.0, up), max(0.0, down), low - sum_hi, high - sum_lo
+    for k in range(2 * s.KINDS_W):
+        work[s.ROOM + k] = 0.0
+    low, high = state[s.CONTENT], state[s.CONTENT]
+    if p[s.RATED_MW] > 0.0:
+        up, down, low, high = battery_room(p, state[s.CONTENT], ring, tick, lead, count, local, balancing)
+        work[s.ROOM + 2 * s.BATTERY], work[s.ROOM + 2 * s.BATTERY + 1] = up, down
+    if p[s.FLEET_ROW] >= 0.0:
+        up, down = fleet_room(p, ring, fleet, tick, lead, count, local, balancing, work)
+        work[s.ROOM + 2 * s.FLEET], work[s.ROOM + 2 * s.FLEET + 1] = up, down
+    if with_load and p[s.LOAD_ROW] >= 0.0:
+        work[s.ROOM + 2 * s.LOAD] = load_room(p, state, ring, load, tick, lead, count, known_min, local, balancing, same_day)
+    total_up, total_down = 0.0, 0.0
+    for kind in range(s.KINDS_W):
+        total_up += work[s.ROOM + 2 * kind]
+        total_down += work[s.ROOM + 2 * kind + 1]
+    up, down = _connection_room(p, ring, fleet, load, tick + lead, count, local, balancing)
+    return min(total_up, up), min(total_down, down), low, high
 
 
 @law
-def renew_plan(params: Any, plan: Any, first: int, last: int) -> None:
-    """Recompute DRAW and FILL of the hours that start in first..last from the schedule, backwards.
+def _connection_room(
+    p: Any, ring: Any, fleet: Any, load: Any, first: int, count: int, local: float, balancing: float
+) -> tuple[float, float]:
+    """Return what the grid connection leaves in both directions in every MTU of a block, MW."""
+    limit = p[s.CONNECTION_MW]
+    if p[s.FLEET_ROW] < 0.0 and p[s.LOAD_ROW] < 0.0:
+        return 2.0 * limit, 2.0 * limit  # the rated power of the battery is cut already
+    up, down = 2.0 * limit, 2.0 * limit
+    for tau in range(first, first + count):
+        slot = tau % s.SLOTS
+        most, least = battery_span_mw(p, ring, slot, local, balancing)
+        others = position_mw(p, ring, fleet, load, tau) - ahead(ring, s.BATTERY, s.SCHEDULED, slot)
+        most, least = most + others, least + others
+        for kind in range(s.FLEET, s.KINDS_W):
+            most += local * ahead(ring, kind, s.HI_LOCAL, slot) + balancing * ahead(ring, kind, s.HI_BALANCING, slot)
+            least += local * ahead(ring, kind, s.LO_LOCAL, slot) + balancing * ahead(ring, kind, s.LO_BALANCING, slot)
+        up, down = min(up, limit - most), min(down, limit + least)
+    return max(0.0, up), max(0.0, down)
 
-    Nothing is scheduled behind `last`, and the hours behind it hold zero since they were delivered.
+
+@law
+def set_cell(ring: Any, slot: int, column: int, value: float) -> None:
+    """Set a book column of one MTU."""
+    ring[s.BOOK + slot * s.BOOK_W + column] = value
+
+
+@law
+def add_ahead(ring: Any, kind: int, field: int, slot: int, power_mw: float) -> None:
+    """Add to a field of an asset kind in one MTU."""
+    ring[s.AHEAD + (kind * s.ASSET_FIELDS + field) * s.SLOTS + slot] = ahead(ring, kind, field, slot) + power_mw
+
+
+@law
+def set_ahead(ring: Any, kind: int, field: int, slot: int, power_mw: float) -> None:
+    """Set a field of an asset kind in one MTU."""
+    ring[s.AHEAD + (kind * s.ASSET_FIELDS + field) * s.SLOTS + slot] = power_mw
+
+
+@law
+def reserve(p: Any, ring: Any, first: int, count: int, field: int, direction: int, power_mw: float, work: Any) -> None:
+    """Split an offer over the assets by cost within work[ROOM:] and add it to their calls (HI for up, LO for down)."""
+    left, sign = power_mw, 1.0 if direction == 0 else -1.0
+    for rank in range(s.KINDS_W):
+        kind = int(p[s.ORDER + rank])
+        taken = min(left, work[s.ROOM + 2 * kind + direction])
+        if taken > 0.0:
+            left -= taken
+            for tau in range(first, first + count):
+                add_ahead(ring, kind, field + direction, tau % s.SLOTS, sign * taken)
+
+
+@part
+def split_order(p: Any, ring: Any, slot: int, high: int, local: bool, out: int, work: Any) -> None:
+    """Split what one market bought for an MTU over the assets, by cost within what each of them offered.
+
+    Once results are known the split stands in the ring. Args: p, ring: one row each; high: HI field of the market;
+    local: which market; out: first of three columns of `work`, written: MW, + = up.
     """
-    draw, fill = 0.0, 0.0
-    for back in range(last - first + 1):
-        tau = last - back
-        drain = drain_mwh(plan[tau % s.PLAN_SLOTS], params[s.INTO], params[s.OUT])
-        draw = drain + max(0.0, draw)
-        fill = drain + min(0.0, fill)
-        if tau % MTU_PER_HOUR == 0:
-            hour = tau // MTU_PER_HOUR % s.PLAN_HOURS
-            plan[s.DRAW + hour], plan[s.FILL + hour] = draw, fill
+    if not pending_in(ring, slot, high, high + 1):
+        for kind in range(s.KINDS_W):
+            work[out + kind] = ahead(ring, kind, high, slot)
+        return
+    if local:
+        up, down = cell(ring, slot, column(c.LFM, s.SOLD, 0)), cell(ring, slot, column(c.LFM, s.SOLD, 1))
+    else:
+        up = cell(ring, slot, column(c.MFRR, s.SOLD, 0)) + cell(ring, slot, column(c.FORWARDED, s.SOLD, 0))
+        down = cell(ring, slot, column(c.MFRR, s.SOLD, 1)) + cell(ring, slot, column(c.FORWARDED, s.SOLD, 1))
+    for rank in range(s.KINDS_W):
+        kind = int(p[s.ORDER + rank])
+        mine_up = min(up, ahead(ring, kind, high, slot))
+        mine_down = min(down, -ahead(ring, kind, high + 1, slot))
+        up, down = up - mine_up, down - mine_down
+        work[out + kind] = mine_up - mine_down
+
+
+@part
+def publish_market(p: Any, ring: Any, slot: int, high: int, local: bool, work: Any) -> None:
+    """Make the result of one market and MTU known to the FSP: what is sold is fixed, the rest is free."""
+    if not pending_in(ring, slot, high, high + 1):
+        return
+    split_order(p, ring, slot, high, local, s.SHARE, work)
+    total = 0.0
+    for kind in range(s.KINDS_W):
+        set_ahead(ring, kind, high, slot, work[s.SHARE + kind])
+        set_ahead(ring, kind, high + 1, slot, work[s.SHARE + kind])
+        total += ahead(ring, kind, high, slot)
+    set_cell(ring, slot, s.KNOWN_LOCAL if local else s.KNOWN_BALANCING, total)
+    battery = ahead(ring, s.BATTERY, high, slot)
+    set_cell(ring, slot, s.KNOWN_BATTERY, cell(ring, slot, s.KNOWN_BATTERY) + battery)
+    if not local:
+        passed = cell(ring, slot, column(c.FORWARDED, s.SOLD, 0)) - cell(ring, slot, column(c.FORWARDED, s.SOLD, 1))
+        set_cell(ring, slot, s.PASSED, passed)

@@ -9,6 +9,7 @@ from . import layout as v
 from . import state as s
 from .build import law
 from .lookahead import free_power
+from .state import ahead, cell, hour_cell
 from .units import MTU_PER_HOUR
 
 
@@ -17,6 +18,8 @@ def open_columns(gates: Any, rules: Any, day: Any, tick: int, length: int, mask:
     """Write which action columns are open at a tick: a gate is open if it is due and its whole delivery lies ahead."""
     for k in range(mask.shape[0]):
         mask[k] = False
+    if tick >= length:
+        return
     for g in range(gates.shape[0]):
         kind, lead = gates[g, s.KIND], gates[g, s.LEAD]
         if kind == s.AUCTION and day[c.DA_FIRST] >= 0:
@@ -41,17 +44,15 @@ def is_due(gate: Any, day: Any, tick: int, length: int) -> bool:
 
 
 @law
-def observe_world(series: Any, scalars: Any, recent: Any, rules_seen: Any, tick: int, length: int, out: Any) -> None:
+def observe_world(series: Any, scalars: Any, world: Any, rules_seen: Any, tick: int, length: int, out: Any) -> None:
     """Fill the columns that all portfolios of a world share and that may change every tick."""
-    now = min(tick, length - 1)
-    at = series[now]
+    at = series[min(tick, length - 1)]
     out[v.TIME], out[v.TIME + 1] = at[c.HOUR_SIN], at[c.HOUR_COS]
     out[v.TIME + 2], out[v.TIME + 3] = at[c.YEAR_SIN], at[c.YEAR_COS]
     out[v.TIME + 4], out[v.TIME + 5] = at[c.WEEKEND], (length - tick) / length
     for k in range(3 * s.RECENT_MTU):
-        out[v.BALANCING + k] = recent[k]
+        out[v.BALANCING + k] = world[s.RECENT + k]
     out[v.BALANCING + 12] = series[min(tick + 3, length - 1), c.NEED_FORECAST]
-    out[v.LOCAL + 2 * c.LFM_FORECAST_HOURS] = recent[s.RECENT_LFM_PRICE]
     for k in range(1, 8):
         out[v.RULES + k] = rules_seen[k]
     out[v.TERMINAL_PRICE_FORECAST] = scalars[c.TERMINAL_FORECAST]
@@ -59,8 +60,8 @@ def observe_world(series: Any, scalars: Any, recent: Any, rules_seen: Any, tick:
 
 
 @law
-def observe_hours(hourly: Any, day: Any, hour: int, out: Any) -> None:
-    """Fill the hourly forecasts; they change on full hours only.
+def observe_prices(hourly: Any, day: Any, hour: int, out: Any) -> None:
+    """Fill the day-ahead prices or forecasts; they change on full hours only.
 
     Args:
         hourly: (HOURLY_W, hour) series.
@@ -73,75 +74,103 @@ def observe_hours(hourly: Any, day: Any, hour: int, out: Any) -> None:
         source = c.DA_MEAN if k < known else (forecast if k < tomorrow else c.DA_TWO_DAYS)
         out[v.DA + k] = hourly[source, hour + k]
     out[v.DA + c.FORECAST_HOURS] = min(known, c.FORECAST_HOURS)
+
+
+@law
+def observe_area(hourly: Any, hour: int, out: Any) -> None:
+    """Fill the forecasts of the local market of an area; hourly: (LOCAL_HOURLY_W, hour)."""
     for k in range(c.LFM_FORECAST_HOURS):
         near = k < c.LFM_NEAR_HOURS
-        out[v.LOCAL + k] = hourly[c.LFM_NEED_NEAR if near else c.LFM_NEED_FAR, hour + k]
-        out[v.LOCAL + c.LFM_FORECAST_HOURS + k] = hourly[c.LFM_LIMIT_NEAR if near else c.LFM_LIMIT_FAR, hour + k]
+        out[v.LOCAL + k] = hourly[(c.LFM_NEED_NEAR if near else c.LFM_NEED_FAR) - c.LFM_NEED_FAR, hour + k]
+        out[v.LOCAL + c.LFM_FORECAST_HOURS + k] = hourly[
+            (c.LFM_LIMIT_NEAR if near else c.LFM_LIMIT_FAR) - c.LFM_NEED_FAR, hour + k
+        ]
 
 
 @law
 def observe_portfolio(
-    params: Any,
-    state: Any,
-    book: Any,
-    sums: Any,
-    plan: Any,
-    mfrr: Any,
-    local: Any,
-    local_open: bool,
-    whole_day: bool,
-    tick: int,
-    out: Any,
-) -> None:
+    p: Any, state: Any, ring: Any, fleet: Any, load: Any, mfrr: Any, local: Any, local_open: bool, whole_day: bool,
+    tick: int, length: int, day: Any, out: Any, work: Any,
+) -> None:  # fmt: skip
     """Fill the columns of one portfolio: assets, commitments as known to it, consent."""
-    capacity = params[s.CAPACITY_MWH]
-    content = state[s.CONTENT]
+    capacity = p[s.CAPACITY_MWH]
+    content, window = state[s.CONTENT], 1.0 / capacity if capacity > 0.0 else 0.0
+    same = mfrr[s.LEAD] < day[c.DAY_LEFT]
     up, down, low, high = free_power(
-        params, content, book, sums, plan, tick, mfrr[s.LEAD], mfrr[s.COUNT], s.ALL_LEDGERS, s.ALL_LEDGERS
+        p, state, ring, fleet, load, tick, mfrr[s.LEAD], mfrr[s.COUNT], mfrr[s.KNOWN_MIN], 1.0, 1.0, True, same, work
     )
-    out[v.STORED_FRAC], out[v.MIN_CONTENT_FRAC], out[v.MAX_CONTENT_FRAC] = (
-        content / capacity,
-        low / capacity,
-        high / capacity,
-    )
-    state[s.STALE] = 0.0
-    state[s.FREE_BALANCING], state[s.FREE_BALANCING + 1] = up, down
+    out[v.STORED_FRAC], out[v.MIN_CONTENT_FRAC], out[v.MAX_CONTENT_FRAC] = content * window, low * window, high * window
     out[v.FEASIBLE_UP_MFRR], out[v.FEASIBLE_DN_MFRR] = up, down
+    observe_tiers(p, work, v.TIER_UP_MFRR, True, out)
     up, down = 0.0, 0.0
     if local_open:
+        same = local[s.LEAD] < day[c.DAY_LEFT]
         up, down, low, high = free_power(
-            params, content, book, sums, plan, tick, local[s.LEAD], local[s.COUNT], s.ALL_LEDGERS, s.ALL_LEDGERS
+            p, state, ring, fleet, load, tick, local[s.LEAD], local[s.COUNT], local[s.KNOWN_MIN], 1.0, 1.0, True, same, work
         )
-    state[s.FREE_LOCAL], state[s.FREE_LOCAL + 1] = up, down
     out[v.FEASIBLE_UP_LFM], out[v.FEASIBLE_DN_LFM] = up, down
-    out[v.COST_UP], out[v.COST_DN] = params[s.WEAR], params[s.TARIFF]
-    out[v.CAPACITY_MWH], out[v.RATED_MW] = capacity, params[s.RATED_MW]
-    out[v.ROUND_TRIP_FRAC] = params[s.CHARGE_FRAC] * params[s.DISCHARGE_FRAC]
+    observe_tiers(p, work, v.TIER_UP_LFM, local_open, out)
     out[v.CONTENT_MWH] = content
+    out[v.EV_WANTED_MWH], out[v.EV_MUST_MW], out[v.EV_PLUGGED_MW] = state[s.WANTED_MWH], state[s.MUST_MW], state[s.PLUGGED_MW]
+    out[v.LOAD_OWED_MWH], out[v.LOAD_RESTING_MTU] = state[s.OWED_MWH], state[s.RESTING]
+    out[v.LOAD_STARTS_LEFT] = p[s.PER_DAY] - state[s.STARTED]
     out[v.RULE_CONSENT] = state[s.CONSENT_NOW]
-    observe_book(params, sums, plan, tick, out)
-    out[v.BOOK + 12] = plan[tick % s.PLAN_SLOTS]
-    hours = 24 if whole_day else 2  # beyond the next full hour the schedule changes at day-ahead gates only
-    place = (tick - tick % MTU_PER_HOUR) % s.PLAN_SLOTS
-    for k in range(1, hours):
-        place = place + MTU_PER_HOUR if place + MTU_PER_HOUR < s.PLAN_SLOTS else place + MTU_PER_HOUR - s.PLAN_SLOTS
-        out[v.BOOK + 12 + k] = plan[place]
+    observe_book(p, ring, tick, out)
+    if not whole_day:
+        return
+    hour = tick // MTU_PER_HOUR
+    for k in range(1, 24):  # beyond the window the schedule changes at day-ahead gates only
+        tau = (hour + k) * MTU_PER_HOUR
+        if tau < tick + s.WINDOW:
+            out[v.BOOK + 12 + k] = ahead(ring, s.BATTERY, s.SCHEDULED, tau % s.SLOTS)
+        else:
+            out[v.BOOK + 12 + k] = hour_cell(ring, s.PLAN_BATTERY, hour + k)
 
 
 @law
-def observe_book(params: Any, sums: Any, plan: Any, tick: int, out: Any) -> None:
-    """Fill committed power and, by hour, what is known to be sold."""
-    slot, place = tick % s.BOOK_SLOTS, tick % s.PLAN_SLOTS
+def observe_tiers(p: Any, work: Any, first: int, is_open: bool, out: Any) -> None:
+    """Fill what is feasible by asset, cheapest first: three columns up, three down."""
+    for rank in range(s.KINDS_W):
+        kind = int(p[s.ORDER + rank])
+        out[first + rank] = work[s.ROOM + 2 * kind] if is_open else 0.0
+        out[first + s.KINDS_W + rank] = work[s.ROOM + 2 * kind + 1] if is_open else 0.0
+
+
+@law
+def observe_constants(p: Any, out: Any) -> None:
+    """Fill what does not change during an episode."""
+    for rank in range(s.KINDS_W):
+        kind = int(p[s.ORDER + rank])
+        up, down = p[s.LOAD_COST], 0.0
+        if kind == s.BATTERY:
+            up, down = p[s.WEAR], p[s.TARIFF]
+        elif kind == s.FLEET:
+            up, down = p[s.DELAY], p[s.DELAY]
+        out[v.TIER_KIND + rank], out[v.TIER_COST_UP + rank], out[v.TIER_COST_DN + rank] = kind, up, down
+    out[v.COST_UP], out[v.COST_DN] = out[v.TIER_COST_UP], out[v.TIER_COST_DN]
+    out[v.CAPACITY_MWH], out[v.RATED_MW] = p[s.CAPACITY_MWH], p[s.RATED_MW]
+    out[v.ROUND_TRIP_FRAC] = p[s.CHARGE_FRAC] * p[s.DISCHARGE_FRAC]
+    out[v.FLEET_RATED_MW], out[v.LOAD_FLEXIBLE_FRAC] = p[s.FLEET_MW], p[s.FLEX_FRAC]
+
+
+@law
+def observe_book(p: Any, ring: Any, tick: int, out: Any) -> None:
+    """Fill the committed power of the battery and, by hour, what of all assets is known to be sold."""
+    slot = tick % s.SLOTS
     for hour in range(3):
         local, passed, double = 0.0, 0.0, 0.0
         for j in range(hour * MTU_PER_HOUR, (hour + 1) * MTU_PER_HOUR):
-            position, total = plan[place], sums[s.NET, slot]
-            out[v.BOOK + j] = position + total
-            local += sums[s.NET_LOCAL, slot]
-            passed += sums[s.NET_PASSED, slot]
-            double += max(0.0, abs(total) - params[s.RATED_MW] + (position if total > 0.0 else -position))
-            slot = slot + 1 if slot + 1 < s.BOOK_SLOTS else 0
-            place = place + 1 if place + 1 < s.PLAN_SLOTS else 0
+            scheduled = ahead(ring, s.BATTERY, s.SCHEDULED, slot)
+            sold_local = cell(ring, slot, s.KNOWN_LOCAL)
+            total = sold_local + cell(ring, slot, s.KNOWN_BALANCING)
+            out[v.BOOK + j] = scheduled + cell(ring, slot, s.KNOWN_BATTERY)
+            if j == 0:
+                out[v.BOOK + 12] = scheduled
+            local += sold_local
+            passed += cell(ring, slot, s.PASSED)
+            if total != 0.0:
+                double += max(0.0, abs(total) - p[s.TOTAL_MW] + (scheduled if total > 0.0 else -scheduled))
+            slot = slot + 1 if slot + 1 < s.SLOTS else 0
         out[v.BOOK + 36 + hour] = local / MTU_PER_HOUR
         out[v.BOOK + 39 + hour] = passed / MTU_PER_HOUR
         out[v.BOOK + 42 + hour] = double / MTU_PER_HOUR

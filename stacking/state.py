@@ -1,58 +1,99 @@
 """Columns of the engine's own matrices: parameters (never change), state (changes), compiled design, scratch.
 
-Every matrix is float64 (gates int64) and C-ordered; worlds come first, then portfolios.
+Worlds come first, then portfolios. Parameters and money are float64; what a portfolio has scheduled, offered and sold is one
+row of float32 (`ring`), so that many portfolios fit into the cache: a MW has seven digits there. Read it with `ahead`, `cell`
+and `hour_cell`, which give float64, or compiled and plain Python would round differently.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
+from .build import law
+
+# ---- asset kinds: blocks of columns ----------------------------------------------------------------------------------
+BATTERY, FLEET, LOAD = 0, 1, 2
+KINDS_W = 3
+
 # ---- portfolio parameters, (portfolio, PARAMS_W) ------------------------------------------------------------------
-RATED_MW, CAPACITY_MWH, MIN_MWH, MAX_MWH = 0, 1, 2, 3  # rated: what battery and grid connection allow together
-CHARGE_FRAC, DISCHARGE_FRAC, WEAR, TARIFF = 4, 5, 6, 7
-INTO, OUT = 8, 9  # MWh in the store per MW and MTU: charging, injecting
-PARAMS_W = 10
+CONNECTION_MW, TARIFF, TOTAL_MW = 0, 1, 2  # TOTAL: what all assets can move, cut by the connection
+ORDER = 3  # asset kinds by cost, cheapest first: three columns
+# battery; rated: what battery and grid connection allow together; INTO, OUT: MWh in the store per MW and MTU
+RATED_MW, CAPACITY_MWH, MIN_MWH, MAX_MWH, CHARGE_FRAC, DISCHARGE_FRAC, WEAR, INTO, OUT = range(6, 15)
+# fleet; FLEET_ROW: row of the forecasts, -1 if there is none; CHARGER: first charging point
+FLEET_ROW, CHARGER, CHARGERS, FLEET_MW, V2G_LOSS_FRAC, DELAY, V2G_WEAR, UNMET = range(15, 23)
+# load; LOAD_ROW: row of the profiles, -1 if there is none; durations in MTU, notice in minutes
+LOAD_ROW, FLEX_FRAC, STEP_MW, NOTICE_MIN, MIN_RUN, MAX_RUN, REST, PER_DAY, REBOUND_FRAC, REBOUND_MTU, LOAD_COST = range(23, 34)
+AREA = 34  # local market area of the portfolio
+PARAMS_W = 35
 
-# ---- portfolio state, (world, portfolio, STATE_W) -----------------------------------------------------------------
+# ---- portfolio state, float64 (world, portfolio, STATE_W) ----------------------------------------------------------
 CONTENT, CONSENT_NOW, CASH, POWER, START_CONTENT = 0, 1, 2, 3, 4
-# What the observation found feasible (two balancing, two local columns) holds at a gate that sees everything until a bid
-# of the same tick is taken: STALE is then set.
-FREE_BALANCING, FREE_LOCAL, STALE = 5, 7, 9
-STATE_W = 10
+# load: MTU of the activation that runs, MTU of rest left, activations started today, energy owed (MWh) and its rate (MW)
+RUN, RESTING, STARTED, OWED_MWH, OWED_MW = 5, 6, 7, 8, 9
+PLUGGED_MW, WANTED_MWH, MUST_MW = 10, 11, 12  # fleet now: power of plugged cars, energy they still want, what cannot wait
+STATE_W = 13
 
-# ---- commitments, ring over delivery MTU, (world, portfolio, BOOK_SLOTS, BOOK_W) -------------------------------------
-# Column of ledger l, field f, direction d: (l * LEDGER_FIELDS + f) * 2 + d
-BOOK_SLOTS = 16
-BOOK_PAST = 2  # delivered MTU kept for late publications
+# ---- charging points, float32 (world, charger, CHARGER_W) ---------------------------------------------------------------
+# NEXT: number of the session that is plugged in or comes next; EVENT: tick of its departure or arrival; LEFT: MWh still
+# wanted; CAR_MW: power of the plugged car, 0 if there is none; LENT: MWh that may still be taken out of it.
+NEXT, EVENT, LEFT, CAR_MW, LENT = range(5)
+CHARGER_W = 5
+
+# ---- ring, float32 (world, portfolio, RING_W): one row of all that lies ahead --------------------------------------------
+SLOTS = 14  # MTU: those delivered last, now, and WINDOW - 1 ahead
+PAST = 2  # delivered MTU kept for late publications
 WINDOW = 12  # MTU ahead in which anything but the schedule can be committed
-OFFERED, PENDING, PRICE, SOLD, KNOWN = 0, 1, 2, 3, 4
-LEDGER_FIELDS = 5
-BOOK_W = 3 * LEDGER_FIELDS * 2
+# per asset kind and MTU, MW: highest and lowest call of local and of balancing offers (equal once results are known), and
+# the schedule relative to the reference (battery 0, fleet charged at once as forecast, load as forecast)
+HI_LOCAL, LO_LOCAL, HI_BALANCING, LO_BALANCING, SCHEDULED = range(5)
+ASSET_FIELDS = 5
+AHEAD = 0
+AHEAD_COLS = 2 * ASSET_FIELDS + 4  # a load has no schedule of its own
+# per MTU: offers and sales of the row
+BOOK = AHEAD + AHEAD_COLS * SLOTS
+OFFERED, PRICE, SOLD = 0, 2, 4  # + direction; + 6 per ledger; the price of a forwarded bid is that of the local one
+LEDGER_COLS = 6
+FORWARDED_OFFERED, FORWARDED_SOLD = 12, 14
+ID_MW, ID_VALUE, CONSENTED, NOMINATED = 16, 17, 18, 19  # intraday MW and EUR; consent given; position told at the local gate
+# known results, MW, + = up: local and balancing sales, what of both the battery delivers; PASSED: forwarded, called or waiting
+KNOWN_LOCAL, KNOWN_BALANCING, KNOWN_BATTERY, PASSED = 20, 21, 22, 23
+BOOK_W = 24
+# per delivery hour: battery schedule, fleet schedule relative to its reference (MW); DRAW: largest energy that the battery's
+# schedule takes from the start of the hour to any later time, FILL: smallest (most negative) one, MWh
+PLAN = BOOK + SLOTS * BOOK_W
+PLAN_HOURS = 40
+PLAN_BATTERY, PLAN_FLEET, DRAW, FILL = range(4)
+# fleet, per MTU of the window: least and most energy (MWh) that plugged cars must and can take until its end, and their MW
+ENVELOPE = PLAN + 4 * PLAN_HOURS
+LEAST, MOST, PLUGGED = range(3)
+LENDING = ENVELOPE + 3 * WINDOW  # MW that plugged cars may inject now
+RING_W = LENDING + 1
 
-# ---- sums over ledgers, renewed whenever a slot changes, (world, portfolio, SUMS_W, BOOK_SLOTS) --------------------------
-# Slots come last: a look ahead reads few columns of many MTU, and the cache decides the speed.
-# With them the intraday trades of the MTU, MW (contained in the position) and value in EUR, and the consent that was given
-# when the local bid for this MTU was made.
-# DRAIN_HI/DRAIN_LO: energy that schedule and all commitments take from the store in the MTU at most/at least, MWh (zero
-# before the MTU enters the window).
-NET, UP_PENDING, DN_PENDING, NET_LOCAL, NET_PASSED, ID_MW, ID_VALUE, CONSENTED, DRAIN_HI, DRAIN_LO = range(10)
-SUMS_W = 10
-
-# ---- schedule, (world, portfolio, PLAN_W) ---------------------------------------------------------------------------------
-# First a ring of the position over delivery MTU (MW), then two rings over delivery hours. DRAW: largest energy that the
-# schedule takes from the store from the start of the hour to any later time (MWh); FILL: smallest (most negative) one.
-# They make "feasible given all later sales" a local question.
-PLAN_SLOTS, PLAN_HOURS = 160, 40
-DRAW, FILL = PLAN_SLOTS, PLAN_SLOTS + PLAN_HOURS
-PLAN_W = PLAN_SLOTS + 2 * PLAN_HOURS
-
-# ---- world state, (world, slot, WORLD_W) and (world, RECENT_W) --------------------------------------------------------
-SHIFT, SHIFT_KNOWN, CLEARED_UP, CLEARED_DN, LFM_PRICE = 0, 1, 2, 3, 4
-WORLD_W = 5
+# ---- world state -----------------------------------------------------------------------------------------------------
+# float64 (world, WORLD_W): per ring slot what the local markets moved (MW) and what of it is known, and cleared prices; then
+# the last published balancing prices
+SHIFT, SHIFT_KNOWN, CLEARED_UP, CLEARED_DN = 0, SLOTS, 2 * SLOTS, 3 * SLOTS
+RECENT = 4 * SLOTS
 RECENT_MTU = 4  # published MTU in the observation: imbalance, up, down price each, newest first
-RECENT_LFM_PRICE = 12
-RECENT_W = 13
+WORLD_W = RECENT + 3 * RECENT_MTU
+# float64 (world, area, AREA_W): price of the local market per ring slot, and the last published one
+AREA_RECENT = SLOTS
+AREA_W = SLOTS + 1
+# int64 (world, CONTROL_W)
+SCENARIO, CLOCK, TODO, DOING = range(4)
+CONTROL_W = 4
 
 # ---- compiled gates, int64 (gate, GATE_W) --------------------------------------------------------------------------------
-KIND, LEDGER, MARKET, LEAD, COUNT, ALIGNED, SEES_SOLD, SEES_PENDING, SEES_OFFERED, ACTION, TARGET = range(11)
+# KNOWN_MIN: minutes before delivery at which the order is known
+KIND, LEDGER, MARKET, LEAD, COUNT, ALIGNED, SEES_LOCAL, SEES_BALANCING, REFUSES, ACTION, KNOWN_MIN = range(11)
+TARGET = ACTION  # forward gates: the receiving ledger
 GATE_W = 11
 PUBLISH, AUCTION, TRADE, OFFER, CLEAR, FORWARD = 0, 1, 2, 3, 4, 5  # gate kinds, in the order in which a tick takes them
+
+# ---- compiled areas, int64 (area, AREAS_W), from leaves to root: portfolios first..last-1 ---------------------------------
+FIRST_ROW, LAST_ROW, PARENT = range(3)
+AREAS_W = 3
 
 # ---- compiled products, (market, PRODUCT_W) ---------------------------------------------------------------------------
 MIN_MW, GRANULARITY_MW, PRICE_FLOOR, PRICE_CAP, THRESHOLD, UP_OPEN, DN_OPEN = range(7)
@@ -62,16 +103,53 @@ PRODUCT_W = 7
 FEE, PENALTY, KEEP_PAYMENT, CORRECT_LFM, DSO_SHARE, BLOCK_BALANCING, BLOCK_INTRADAY, POOLING = range(8)
 FORWARD_PRICE, HAS_FORWARD, NEEDS_CONSENT, ID_HALF_SPREAD, TERMINAL_FACTOR = 8, 9, 10, 11, 12
 NOT_ELIGIBLE = 13  # refusal code of a static requirement that the forwarded product fails, -1 if it fails none
-RULES_W = 14
+BASELINE = 14
+RULES_W = 15
 DSO_FIRST, TSO_FIRST, PRO_RATA = 0, 1, 2  # DSO_SHARE: who is served first when less is delivered than ordered
 AT_MARGINAL, AS_BID, BETTER = 0, 1, 2  # FORWARD_PRICE
+BY_SCHEDULE, BY_NOMINATION, BY_MEAN, BY_QUIET_MEAN = 0, 1, 2, 3  # BASELINE
 
-# ---- scratch, (1 or world, SCRATCH_ROWS, SCRATCH_W): shared by all worlds of a serial build -----------------------------
-# The day plan: one row per hour.
-HOUR_PRICE, HOUR_POWER, HOUR_CONTENT = 0, 1, 2
-SCRATCH_ROWS, SCRATCH_W = 32, 3
+# ---- baseline history, float32 (world, portfolio, HISTORY_W), only where a design needs it -----------------------------------
+BASELINE_DAYS = 5  # working days whose same hour is averaged
+HISTORY_W = 24 * (BASELINE_DAYS + 1)  # hours of the days, newest first; then the hours of today
 
-ALL_LEDGERS = 7  # bit mask of LFM, MFRR and FORWARDED
+# ---- scratch, float64 (1 or chunk, SCRATCH_W): shared by all worlds of a serial build -------------------------------------
+ROOM = 0  # MW free per asset kind: up, down
+SHARE = 6  # MW of an order per asset kind: local, balancing
+JUMP, SLOPE = 12, 12 + 3 * (WINDOW + 1)  # value jumps and slope changes of LEAST, MOST and PLUGGED
+PATH_LOW, PATH_HIGH = 96, 96 + WINDOW + 1  # fleet: lowest and highest energy charged by the start of each MTU
+HOURS = 128  # the day plan, HOUR_W columns for each hour of a day
+HOUR_PRICE, HOUR_POWER, HOUR_CONTENT, HOUR_BUY, HOUR_SELL, HOUR_LOW, HOUR_HIGH = range(7)
+HOUR_W, DAY_HOURS = 7, 25
+SCRATCH_W = HOURS + HOUR_W * DAY_HOURS
 
 # ---- what a call does with a world ------------------------------------------------------------------------------------
 SKIP, STEP, RESTART, IDLE = 0, 1, 2, 3  # IDLE forgets the flows of the last tick, SKIP leaves everything as it is
+
+
+@law
+def ahead(ring: Any, kind: int, field: int, slot: int) -> float:
+    """Return a field of an asset kind in one MTU."""
+    return float(ring[AHEAD + (kind * ASSET_FIELDS + field) * SLOTS + slot])
+
+
+@law
+def cell(ring: Any, slot: int, column: int) -> float:
+    """Return a book column of one MTU."""
+    return float(ring[BOOK + slot * BOOK_W + column])
+
+
+@law
+def hour_cell(ring: Any, field: int, hour: int) -> float:
+    """Return a field of the hourly plan; hours since the first tick."""
+    return float(ring[PLAN + field * PLAN_HOURS + hour % PLAN_HOURS])
+
+
+@law
+def column(ledger: int, field: int, direction: int) -> int:
+    """Return the book column of a ledger (LFM, MFRR or FORWARDED), field and direction."""
+    if ledger == 2:
+        if field == PRICE:
+            return PRICE + direction
+        return FORWARDED_OFFERED + direction if field == OFFERED else FORWARDED_SOLD + direction
+    return ledger * LEDGER_COLS + field + direction

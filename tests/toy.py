@@ -104,6 +104,7 @@ def library(
     lib.calendar[:, :, c.DA_FIRST] = -1
     lib.calendar[:, :, c.KNOWN_HOURS] = lib.calendar[:, :, c.NEXT_DAY_HOURS] = 24
     lib.calendar[:, :, c.NEXT_DAY_FORECAST] = c.DA_NOON
+    lib.calendar[:, :, c.DAY_LEFT] = 96
     lib.scalars[:, c.TERMINAL_PRICE] = lib.scalars[:, c.TERMINAL_FORECAST] = terminal
     lib.scalars[:, c.BACKGROUND_PRIORITY] = 0.9
     for direction in (UP, DN):
@@ -155,21 +156,25 @@ class Record:
     def cash(self, row: int = 0) -> dict[str, float]:
         """Return the cash labels that are not zero, summed over the world, EUR."""
         sums = self.flows[:, row, : f.CASH_W].sum(axis=0)
-        return {label.name: round(float(sums[label.column]), 6) for label in f.CASH_LABELS if abs(sums[label.column]) > 1e-9}
+        return {label.name: round(float(sums[label.column]), 4) + 0.0 for label in f.CASH_LABELS if abs(sums[label.column]) > 1e-4}
 
     def energy(self, row: int = 0) -> dict[str, float]:
-        """Return the energies and counts that are not zero, MWh."""
+        """Return the energies and counts that are not zero, MWh, without what only repeats them."""
         sums = self.flows[:, row].sum(axis=0)
-        return {name: round(float(sums[column]), 6) for column, name in f.ENERGY_LABELS if abs(sums[column]) > 1e-9}
+        return {
+            name: round(float(sums[column]), 5)
+            for column, name in f.ENERGY_LABELS
+            if abs(sums[column]) > 1e-6 and column != f.VALIDATED_LFM
+        }
 
     def refused(self, row: int = 0) -> dict[str, float]:
         """Return the refused energies that are not zero by code, MWh."""
         sums = self.flows[:, row, f.REFUSED :].sum(axis=0)
-        return {code.name: round(float(sums[code.number]), 6) for code in CODES if abs(sums[code.number]) > 1e-9}
+        return {code.name: round(float(sums[code.number]), 5) for code in CODES if abs(sums[code.number]) > 1e-6}
 
     def power(self, row: int = 0) -> list[float]:
         """Return the metered power of the last four MTU, MW."""
-        return [round(float(x), 6) for x in self.flows[-4:, row, f.POWER_MW]]
+        return [round(float(x), 5) for x in self.flows[-4:, row, f.POWER_MW]]
 
 
 def play(
@@ -306,7 +311,7 @@ def lively(bounds: NDArray[np.float64], shape: tuple[int, ...], random: np.rando
     return action
 
 
-STATE = ("clock", "scenario", "state", "book", "sums", "plan", "world", "recent")
+STATE = ("control", "state", "ring", "chargers", "world", "prices", "history")
 RESULTS = ("flows", "market", "reward", "observation", "mask", "ended")
 
 

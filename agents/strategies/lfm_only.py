@@ -9,7 +9,7 @@ from stacking import layout as at
 
 from .base import BoolArray, FloatArray, Seed, check_parameters, closed_action, finish, tunable
 from .observed import look
-from .offers import intraday_share, local_prices, replacement_prices, share_of, towards_target_mw
+from .offers import intraday_share, local_prices, offer_what_pays, replacement_prices, share_of, towards_target_mw
 
 
 @dataclass(frozen=True)
@@ -40,4 +40,5 @@ class LocalOnly:
         action[:, at.LFM_SHARE_UP] = share_of(seen.feasible_mw[:, 2], seen.feasible_mw[:, 2])
         action[:, at.LFM_SHARE_DN] = share_of(seen.feasible_mw[:, 3], seen.feasible_mw[:, 3])
         action[:, at.LFM_PRICE_UP], action[:, at.LFM_PRICE_DN] = price_up, price_dn
+        offer_what_pays(action, seen)
         return finish(action, mask), state

@@ -9,7 +9,7 @@ from stacking import layout as at
 
 from .base import BoolArray, FloatArray, Seed, check_parameters, closed_action, finish, tunable
 from .observed import look
-from .offers import intraday_share, replacement_prices, share_of, towards_target_mw
+from .offers import intraday_share, offer_what_pays, replacement_prices, share_of, towards_target_mw
 
 
 @dataclass(frozen=True)
@@ -39,4 +39,5 @@ class BalancingOnly:
         action[:, at.MFRR_SHARE_DN] = share_of(seen.feasible_mw[:, 1], seen.feasible_mw[:, 1])
         action[:, at.MFRR_PRICE_UP] = cost + self.mfrr_markup_up_eur_per_mwh
         action[:, at.MFRR_PRICE_DN] = worth - self.mfrr_markup_dn_eur_per_mwh
+        offer_what_pays(action, seen)
         return finish(action, mask), state

@@ -40,6 +40,9 @@ class Seen:
     pending_up_mwh: FloatArray  # stored energy that pending up offers would take if all were called
     pending_dn_mwh: FloatArray
     feasible_mw: FloatArray  # (n, 4) up, down at t+3; up, down at the local block
+    tier_kind: FloatArray  # (n, 3) asset that is used first, second, third: 0 battery, 1 fleet, 2 load
+    tier_cost: FloatArray  # (n, 2, 3) EUR/MWh of wear or compensation, up and down
+    tier_mw: FloatArray  # (n, 4, 3) feasible by asset, in the order of feasible_mw
 
 
 def look(observation: FloatArray) -> Seen:
@@ -74,6 +77,9 @@ def look(observation: FloatArray) -> Seen:
         pending_up_mwh=np.minimum(np.maximum(last - o[:, at.MIN_CONTENT_FRAC] * capacity, 0.0), capacity),
         pending_dn_mwh=np.minimum(np.maximum(o[:, at.MAX_CONTENT_FRAC] * capacity - last, 0.0), capacity),
         feasible_mw=o[:, at.FEASIBLE_UP_MFRR : at.FEASIBLE_DN_LFM + 1],
+        tier_kind=o[:, at.TIER_KIND : at.TIER_KIND + at.TIERS],
+        tier_cost=o[:, at.TIER_COST_UP : at.TIER_COST_UP + 2 * at.TIERS].reshape(-1, 2, at.TIERS),
+        tier_mw=o[:, at.TIER_UP_MFRR : at.TIER_UP_MFRR + 4 * at.TIERS].reshape(-1, 4, at.TIERS),
     )
 
 

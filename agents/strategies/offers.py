@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stacking import layout as at
 from stacking.units import MTU_H
 
 from .base import BoolArray, FloatArray
@@ -128,3 +129,24 @@ def towards_target_mw(seen: Seen, target_frac: float) -> FloatArray:
     gap = seen.path_mwh[:, INTRADAY_LEAD] - target_frac * seen.capacity_mwh
     gap = np.where(np.abs(gap) > DEADBAND_FRAC * seen.capacity_mwh, gap, 0.0)
     return np.where(gap > 0.0, gap * seen.one_way_frac, gap / seen.one_way_frac) / RECOVERY_H
+
+
+def offer_what_pays(action: FloatArray, seen: Seen) -> None:
+    """Cut the offers to the assets whose cost the price covers; a price below the cheapest of them rises to its cost.
+
+    The law of a strategy prices the battery. A MWh that a fleet does not consume is bought back: price p of the next four
+    hours + compensation; one that a load gives up costs its compensation. Down, a fleet saves p - compensation.
+    """
+    price = row_sum(seen.price[:, NEXT_HOURS]) / (NEXT_HOURS.stop - NEXT_HOURS.start)
+    battery, fleet = seen.tier_kind == 0.0, seen.tier_kind == 1.0
+    for first, feasible in ((at.MFRR_OFFER, 0), (at.LFM_OFFER, 2)):
+        for d, sign in ((UP, 1.0), (DN, -1.0)):
+            room = seen.tier_mw[:, feasible + d]
+            cost = sign * np.where(fleet, price[:, None], 0.0) + seen.tier_cost[:, d]
+            cost = np.where(room > 1e-9, np.where(battery, -np.inf, cost), np.inf)
+            least = cost.min(axis=1)
+            asked = np.where(np.isfinite(least), np.maximum(sign * action[:, first + 2 + d], least), sign * action[:, first + 2 + d])
+            used = np.where(cost <= asked[:, None], room, 0.0)
+            total = row_sum(room)
+            action[:, first + d] *= np.where(total > 1e-9, np.minimum(1.0, row_sum(used) / np.maximum(total, 1e-9)), 0.0)
+            action[:, first + 2 + d] = sign * asked

@@ -22,6 +22,7 @@ from .offers import (
     honest_local_shares,
     intraday_share,
     local_prices,
+    offer_what_pays,
     up_cost,
 )
 from .value import CELLS, CURVES, content_value, content_worth_more_than, value_at
@@ -77,6 +78,7 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
         local = slice(at.LFM_OFFER, at.LFM_OFFER + 4)
         action[:, local] *= mask[:, local]  # rows whose local gate is closed offer nothing, as they would alone
     offer_balancing(action, observation, seen, curves, exposed, sees_sales, terms)
+    offer_what_pays(action, seen)
     if terms.consent:
         action[:, at.CONSENT] = worth_consent(seen, terms.lfm_need_mw)
     action = finish(action, mask)
@@ -108,6 +110,7 @@ def opportunity(
 ) -> tuple[FloatArray, FloatArray]:
     """Return what an up MWh costs and a down MWh is worth, valued in the middle of the offered energy, EUR/MWh."""
     up_mwh, down_mwh = expected_content(seen, mtu)
+    feasible_mw = np.minimum(feasible_mw, seen.rated_mw[:, None] * 2.0)  # what cars and loads add does not come from the store
     half = 0.5 * duration_h
     up_value = value_at(curve, up_mwh - half * feasible_mw[:, 0] / seen.one_way_frac, seen.capacity_mwh)
     down_value = value_at(curve, down_mwh + half * feasible_mw[:, 1] * seen.one_way_frac, seen.capacity_mwh)

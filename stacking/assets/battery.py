@@ -1,8 +1,15 @@
-"""The battery: three formulas for the energy in the store, and nothing about markets."""
+"""The battery: the energy in its store, what it can still offer, and its movement; nothing about markets."""
 
 from __future__ import annotations
 
-from ..build import law
+from typing import Any
+
+from .. import state as s
+from ..build import law, part
+from ..state import ahead, hour_cell
+from ..units import MTU_PER_HOUR
+
+FAR_MWH = 1e18  # no store is as large: stands for infinity before the first energy is summed
 
 
 @law
@@ -62,3 +69,95 @@ def terminal_value_eur(
     if change >= 0.0:
         return max(0.0, price_eur_per_mwh - wear_eur_per_mwh) * discharge_frac * change
     return price_eur_per_mwh * change / charge_frac
+
+
+@law
+def battery_span_mw(p: Any, ring: Any, slot: int, local: float, balancing: float) -> tuple[float, float]:
+    """Return the highest and lowest power of one MTU: all visible up offers called and no down offer, and the opposite.
+
+    Args:
+        p: (PARAMS_W,) portfolio parameters.
+        ring: (RING_W,) what lies ahead.
+        slot: ring slot of the MTU.
+        local, balancing: 1 if commitments in that market are visible, else 0.
+    """
+    power = ahead(ring, s.BATTERY, s.SCHEDULED, slot)
+    most = power + local * ahead(ring, s.BATTERY, s.HI_LOCAL, slot) + balancing * ahead(ring, s.BATTERY, s.HI_BALANCING, slot)
+    least = power + local * ahead(ring, s.BATTERY, s.LO_LOCAL, slot) + balancing * ahead(ring, s.BATTERY, s.LO_BALANCING, slot)
+    return min(most, p[s.RATED_MW]), max(least, -p[s.RATED_MW])
+
+
+@part
+def battery_room(
+    p: Any, content: float, ring: Any, tick: int, lead: int, count: int, local: float, balancing: float
+) -> tuple[float, float, float, float]:
+    """Return what the battery can still add in each of `count` MTU from tick + lead on, looking over all its commitments.
+
+    Up: the lowest path of the content (everything pending up is called) stays above the minimum at all later times, also
+    if later schedules take the most; down: the highest path stays below the maximum.
+
+    Args:
+        p, ring: one row each.
+        content: MWh in the store now.
+        tick: now.
+        lead, count: the block of MTU.
+        local, balancing: 1 if commitments in that market are visible.
+
+    Returns:
+        MW up, MW down, lowest and highest content (MWh) at the full hour behind the window.
+    """
+    into, out = p[s.INTO], p[s.OUT]
+    low, high = content, content
+    up_room, down_room, up_energy, down_energy = FAR_MWH, FAR_MWH, FAR_MWH, FAR_MWH
+    slot = tick % s.SLOTS
+    for j in range(s.WINDOW):
+        most, least = battery_span_mw(p, ring, slot, local, balancing)
+        low -= drain_mwh(most, into, out)
+        high -= drain_mwh(least, into, out)
+        if j >= lead + count - 1:
+            up_room, down_room = min(up_room, low - p[s.MIN_MWH]), min(down_room, p[s.MAX_MWH] - high)
+        elif j >= lead:  # inside the block only the MTU so far have taken their part
+            up_energy = min(up_energy, (low - p[s.MIN_MWH]) / (j - lead + 1))
+            down_energy = min(down_energy, (p[s.MAX_MWH] - high) / (j - lead + 1))
+        slot = slot + 1 if slot + 1 < s.SLOTS else 0
+    # the rest of the hour in which the window ends, then whole hours
+    edge = tick + s.WINDOW
+    left = -edge % MTU_PER_HOUR
+    rest = left * drain_mwh(hour_cell(ring, s.PLAN_BATTERY, edge // MTU_PER_HOUR), into, out)
+    later = (edge + left) // MTU_PER_HOUR
+    low, high = low - rest, high - rest
+    up_room = min(up_room, low - p[s.MIN_MWH] - max(0.0, hour_cell(ring, s.DRAW, later)))
+    down_room = min(down_room, p[s.MAX_MWH] - high + min(0.0, hour_cell(ring, s.FILL, later)))
+    up_energy, down_energy = min(up_energy, up_room / count), min(down_energy, down_room / count)
+    up, down = 2.0 * p[s.RATED_MW], 2.0 * p[s.RATED_MW]
+    slot = (tick + lead) % s.SLOTS
+    for _ in range(count):
+        most, least = battery_span_mw(p, ring, slot, local, balancing)
+        height = power_for_drain_mw(drain_mwh(most, into, out) + up_energy, into, out)
+        depth = power_for_drain_mw(drain_mwh(least, into, out) - down_energy, into, out)
+        up = min(up, min(height, p[s.RATED_MW]) - most)
+        down = min(down, least - max(depth, -p[s.RATED_MW]))
+        slot = slot + 1 if slot + 1 < s.SLOTS else 0
+    return max(0.0, up), max(0.0, down), low, high
+
+
+@law
+def renew_hours(p: Any, ring: Any, first: int, last: int) -> None:
+    """Recompute DRAW and FILL of the delivery hours first..last from the schedule, backwards; nothing is scheduled behind."""
+    draw, fill = 0.0, 0.0
+    for back in range(last - first + 1):
+        hour = last - back
+        drain = MTU_PER_HOUR * drain_mwh(hour_cell(ring, s.PLAN_BATTERY, hour), p[s.INTO], p[s.OUT])
+        draw, fill = drain + max(0.0, draw), drain + min(0.0, fill)
+        ring[s.PLAN + s.DRAW * s.PLAN_HOURS + hour % s.PLAN_HOURS] = draw
+        ring[s.PLAN + s.FILL * s.PLAN_HOURS + hour % s.PLAN_HOURS] = fill
+
+
+@law
+def move_battery(p: Any, state: Any, wanted_mw: float) -> float:
+    """Move the battery towards a power for one MTU, as far as physics allows; return the power, MW."""
+    into, out = p[s.INTO], p[s.OUT]
+    power = deliverable_mw(wanted_mw, state[s.CONTENT], p[s.RATED_MW], p[s.MIN_MWH], p[s.MAX_MWH], into, out)
+    content = state[s.CONTENT] - drain_mwh(power, into, out)
+    state[s.CONTENT] = min(max(content, p[s.MIN_MWH]), p[s.MAX_MWH])  # rounding of the inverse only
+    return power

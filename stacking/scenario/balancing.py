@@ -1,4 +1,4 @@
-"""The balancing market: regimes, volumes, premium and discount, and the forecast of the need."""
+"""The balancing market: runs of directions, volumes, premium and discount, and the forecast of the need."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import columns as c
-from .draws import autocorrelated, chain, from_scores
+from .draws import autocorrelated, from_scores, runs
 from .keys import ScenarioKey, stream
 from .parameters import Balancing, Forecast
 
 Floats = NDArray[np.float64]
 
-REGIMES = (-1.0, 0.0, 1.0)
-"""Dominating direction of the states of the chain: down, none, up."""
+DOWN, NONE, UP, BOTH = 0, 1, 2, 3
+STATES = ("down", "none", "up", "both")
+"""States of the balancing market: which directions are activated."""
 
 
 @dataclass(frozen=True)
@@ -31,33 +32,48 @@ class BalancingSeries:
 def draw_balancing(key: ScenarioKey, da_price: Floats, da_score: Floats, p: Balancing) -> BalancingSeries:
     """Return a drawn balancing market on day-ahead prices (L,) and their normal scores (L,).
 
-    The chain gives the direction; up price = day-ahead + premium where up, else day-ahead; down price = day-ahead -
-    discount where down, else day-ahead; imbalance price = price of the dominating direction.
+    States follow each other in runs, each step being one MTU or, in the hourly market of old, four. Up price =
+    day-ahead + premium where up or both, else day-ahead; down price = day-ahead - discount where down or both, else
+    day-ahead; imbalance price = price of the dominating direction, in "both" that of the larger need. Scores of premium
+    and discount: l d + sqrt(1 - l^2) (r v + sqrt(1 - r^2) e), d = day-ahead score, v = volume, e = own, l, r loadings.
     """
-    ticks = len(da_price)
-    dominant = np.array(REGIMES)[chain(stream(key, "balancing regime"), ticks, p.transition)]
-    volume = autocorrelated(stream(key, "balancing volume"), ticks, p.volume_memory_mtu)
-    own = autocorrelated(stream(key, "balancing price"), ticks, p.price_memory_mtu)
-    rho, loading = p.price_volume_correlation, p.discount_da_loading
+    ticks, repeat = len(da_price), p.step_mtu
+    steps = -(-ticks // repeat)
+
+    def held(values: Floats) -> Floats:
+        return np.repeat(values, repeat)[:ticks]
+
+    lengths = (p.run_down, p.run_none, p.run_up, p.run_both)
+    state = held(runs(stream(key, "balancing regime"), steps, lengths, p.jump).astype(np.float64))
+    volume = held(autocorrelated(stream(key, "balancing volume"), steps, p.volume_memory_steps))
+    own = held(autocorrelated(stream(key, "balancing price"), steps, p.price_memory_steps))
+    rho = p.price_volume_correlation
     score = rho * volume + np.sqrt(1.0 - rho * rho) * own
-    premium = from_scores(p.premium, score)
-    discount = from_scores(p.discount, loading * da_score + np.sqrt(1.0 - loading * loading) * score)
-    up, down = dominant > 0, dominant < 0
-    price = np.stack([np.where(up, da_price + premium, da_price), np.where(down, da_price - discount, da_price)])
-    return BalancingSeries(
-        dominant=dominant,
-        need_mw=draw_volumes(key, dominant, p, volume),
-        price=price,
-        imbalance_price=imbalance_price(da_price, price, dominant),
+    premium = from_scores(p.premium, _loaded(da_score, score, p.premium_da_loading))
+    discount = from_scores(p.discount, _loaded(da_score, score, p.discount_da_loading))
+    active = np.stack([(state == UP) | (state == BOTH), (state == DOWN) | (state == BOTH)])
+    need = np.where(active, _volumes(volume, p), 0.0)
+    price = np.stack(
+        [np.where(active[c.UP], da_price + premium, da_price), np.where(active[c.DN], da_price - discount, da_price)]
     )
+    dominant = np.sign(need[c.UP] - need[c.DN])
+    return BalancingSeries(dominant, need, price, imbalance_price(da_price, price, dominant))
 
 
-def draw_volumes(key: ScenarioKey, dominant: Floats, p: Balancing, score: Floats | None = None) -> Floats:
+def draw_volumes(key: ScenarioKey, dominant: Floats, p: Balancing) -> Floats:
     """Return drawn needs in MW of the dominating direction, (2, L)."""
-    if score is None:
-        score = autocorrelated(stream(key, "balancing volume"), len(dominant), p.volume_memory_mtu)
-    up, down = from_scores(p.volume_up, score), from_scores(p.volume_down, score)
-    return np.stack([np.where(dominant > 0, up, 0.0), np.where(dominant < 0, down, 0.0)])
+    steps = -(-len(dominant) // p.step_mtu)
+    score = autocorrelated(stream(key, "balancing volume"), steps, p.volume_memory_steps)
+    volumes = _volumes(np.repeat(score, p.step_mtu)[: len(dominant)], p)
+    return np.where(np.stack([dominant > 0, dominant < 0]), volumes, 0.0)
+
+
+def _volumes(score: Floats, p: Balancing) -> Floats:
+    return np.stack([from_scores(p.volume_up, score), from_scores(p.volume_down, score)])
+
+
+def _loaded(da_score: Floats, score: Floats, loading: float) -> Floats:
+    return loading * da_score + np.sqrt(1.0 - loading * loading) * score
 
 
 def imbalance_price(da_price: Floats, price: Floats, dominant: Floats) -> Floats:

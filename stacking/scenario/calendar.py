@@ -134,7 +134,7 @@ def clock(first_day: dt.date, days: int, timezone: str) -> Clock:
         hour=np.array([moment.hour for moment in local], dtype=np.int64),
         day=(date - date[0]).astype(np.int64),
         date=date,
-        table=_calendar(ticks, edges, noons),
+        table=_calendar(ticks, edges, noons, [moment.hour for moment in local]),
     )
 
 
@@ -142,17 +142,19 @@ def _tick(moment: dt.datetime, start: dt.datetime) -> int:
     return int((moment - start).total_seconds()) // (MTU_MIN * 60)
 
 
-def _calendar(ticks: int, edges: list[int], noons: list[int]) -> NDArray[np.int64]:
+def _calendar(ticks: int, edges: list[int], noons: list[int], hours: list[int]) -> NDArray[np.int64]:
     """Fill the calendar columns; day k lies between edges[k] and edges[k + 1], its noon is noons[k]."""
     table = np.zeros((ticks, c.CALENDAR_W), dtype=np.int64)
     tick = np.arange(ticks)
     hour_start = tick - tick % MTU_PER_HOUR
     table[:, c.QUARTER] = tick % MTU_PER_HOUR
+    table[:, c.HOUR_OF_DAY] = np.array(hours)[tick // MTU_PER_HOUR]
     table[:, c.DA_FIRST] = -1
     table[:, c.NEXT_DAY_FORECAST] = c.DA_MIDNIGHT
     for day, noon in enumerate(noons):
         now = slice(max(edges[day], 0), edges[day + 1])
         after_noon, after_result = slice(noon, edges[day + 1]), slice(noon + NOON_TO_RESULT, edges[day + 1])
+        table[now, c.DAY_LEFT] = edges[day + 1] - tick[now]
         table[now, c.KNOWN_HOURS] = (edges[day + 1] - hour_start[now]) // MTU_PER_HOUR
         table[after_result, c.KNOWN_HOURS] = (edges[day + 2] - hour_start[after_result]) // MTU_PER_HOUR
         table[now, c.NEXT_DAY_HOURS] = (edges[day + 2] - hour_start[now]) // MTU_PER_HOUR

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .. import columns as c
 from ..errors import StackingError
+from ..portfolio import Portfolio
 from ..units import MTU_PER_HOUR
 from .balancing import draw_balancing, forecast_need
 from .calendar import clock as make_clock
@@ -36,7 +37,8 @@ SYNTHETIC = (
 def generate(
     keys: Iterable[ScenarioKey],
     *,
-    rows: int = 1,
+    rows: int | None = None,
+    portfolios: Sequence[Portfolio] = (),
     days: int = 7,
     parameters: Parameters | str | Path | None = None,
     timezone: str = "Europe/Oslo",
@@ -47,7 +49,8 @@ def generate(
 
     Args:
         keys: at least one; see ``scenario_keys``.
-        rows: portfolios for which start contents and tie-breaks are drawn.
+        rows: portfolios for which start contents and tie-breaks are drawn; by default those given, else 1.
+        portfolios: in row order; their charging sessions and loads are drawn.
         days: delivery days of an episode, 1 to 62.
         parameters: a parameter file, loaded parameters, or None for those that are shipped.
         timezone: IANA name; local time shapes prices and needs.
@@ -75,7 +78,7 @@ def generate(
                 allowed="train, validation, test",
                 remedy="Use scenario_keys(split, count).",
             )
-    rows = whole_number(rows, "rows", least=1, place="generate")
+    rows = whole_number((len(portfolios) or 1) if rows is None else rows, "rows", least=1, place="generate")
     days = episode_days(days)
     time_zone(timezone)
     settings = load_parameters(parameters)
@@ -84,6 +87,7 @@ def generate(
     return pack(
         worlds,
         rows=rows,
+        portfolios=portfolios,
         depth_mw=settings.balancing.depth_mw,
         synthetic=SYNTHETIC,
         source="+".join(sources),

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from .. import columns as c
 from ..errors import StackingError
+from ..portfolio import Portfolio
 from ..units import MTU_PER_HOUR
 from .calendar import TAIL_HOURS, Clock
 from .keys import ScenarioKey, stream
+from .sites import Sites, draw_sites
 
 START_FRAC = (0.2, 0.8)
 """Range of the drawn start content, as a share of the content window."""
@@ -41,6 +43,21 @@ class Library:
     source: str
     timezone: str
     notes: tuple[str, ...] = ()  # gaps, skipped windows and other things a reader of results must know
+    sites: Sites | None = None
+
+    @property
+    def local(self) -> Floats:
+        """Return the series of the local markets, (S, A, T, LOCAL_W); a need is a signed margin."""
+        out = self.series[:, None, :, : c.LOCAL_W].copy()
+        for direction in (c.UP, c.DN):
+            need = out[..., c.market_column(c.LFM, direction) + c.NEED]
+            need[need == 0.0] = c.ROOMY_MW
+        return out
+
+    @property
+    def local_hourly(self) -> Floats:
+        """Return the forecasts of the local markets, (S, A, LOCAL_HOURLY_W, H)."""
+        return self.hourly[:, None, :, c.LFM_NEED_FAR :].transpose(0, 1, 3, 2)
 
     def __len__(self) -> int:
         """Return the number of scenarios."""
@@ -75,6 +92,7 @@ def pack(
     worlds: Sequence[World],
     *,
     rows: int,
+    portfolios: Sequence[Portfolio] = (),
     depth_mw: float,
     synthetic: tuple[str, ...],
     source: str,
@@ -86,6 +104,7 @@ def pack(
     Args:
         worlds: at least one.
         rows: portfolios; the draws of row r do not depend on how many rows there are.
+        portfolios: those whose charging sessions and loads are drawn, in row order.
         depth_mw: other people's balancing supply where there is no need.
         synthetic: names of drawn parts.
         source: name of the source.
@@ -108,6 +127,9 @@ def pack(
         source=source,
         timezone=timezone,
         notes=notes,
+        sites=draw_sites([world.draws for world in worlds], [world.clock for world in worlds], portfolios, ticks, hours)
+        if portfolios
+        else None,
     )
     library.calendar[:, :, c.DA_FIRST] = -1
     for s, world in enumerate(worlds):

@@ -1,4 +1,4 @@
-"""Rare local needs of a distribution system operator, the thin supply of others, and their forecasts."""
+"""Rare local needs of a distribution system operator, the thin supply of others, their forecasts, and the room left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import columns as c
 from .calendar import Clock
-from .draws import from_scores
+from .draws import autocorrelated, from_scores
 from .keys import ScenarioKey, stream
 from .parameters import Forecast, Local, LocalSlot
 
@@ -29,6 +29,12 @@ class LocalSeries:
     background: Floats  # (2, BACKGROUND_W, H), zero where there is no need
     need_forecast_mw: Floats  # (2, H) far, near; + = up
     limit_forecast: Floats  # (2, H) far, near
+    headroom_mw: Floats  # (2, H) room below the limit in hours without need, per direction, MW >= 0; 0 where there is one
+
+    @property
+    def margin_mw(self) -> Floats:
+        """Return the signed need (2, H): MW above the limit (+) or, as headroom, below it (-); load = limit + margin."""
+        return self.background[:, c.NEED] - self.headroom_mw
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,8 @@ class _Event:
     limit_error: tuple[float, float]
 
 
-def draw_local(key: ScenarioKey, clock: Clock, coupling: Floats | None, p: Local, f: Forecast) -> LocalSeries:
-    """Return drawn local needs.
+def draw_local(key: ScenarioKey, clock: Clock, coupling: Floats | None, p: Local, f: Forecast, *, area: str = "") -> LocalSeries:
+    """Return drawn local needs of one area.
 
     Each local day has a chance of one need per direction: p = hours a year / mean duration * share of the month /
     days of the month * exp(a s - a^2 / 2), s = slow day-ahead score at the day's start (none for replayed prices).
@@ -60,15 +66,17 @@ def draw_local(key: ScenarioKey, clock: Clock, coupling: Floats | None, p: Local
         coupling: slow day-ahead score (H,) or None.
         p: needs and supply.
         f: errors of the forecasts.
+        area: name of the area; each has streams of its own.
     """
+    name = f" {area}" if area else ""
     background = np.zeros((2, c.BACKGROUND_W, clock.hours))
     need, limit = np.zeros((2, clock.hours)), np.zeros((2, clock.hours))
     # false alarms first, so that real needs overwrite them; up before down, which yields where both fall together
-    alarms = _events(key, clock, coupling, p, f, alarm=True)
+    alarms = _events(key, clock, coupling, p, f, name, alarm=True)
     for event in alarms:
         _foresee(event, clock, need, limit)
     taken = np.zeros(clock.hours, dtype=bool)
-    for event in _events(key, clock, coupling, p, f, alarm=False):
+    for event in _events(key, clock, coupling, p, f, name, alarm=False):
         hours = slice(event.first, event.last)
         if taken[hours].any():
             continue
@@ -82,7 +90,18 @@ def draw_local(key: ScenarioKey, clock: Clock, coupling: Floats | None, p: Local
         need[:, hours] = 0.0
         limit[:, hours] = 0.0
         _foresee(event, clock, need, limit)
-    return LocalSeries(background, need, limit)
+    return LocalSeries(background, need, limit, _headroom(key, clock, background[:, c.NEED], p, name))
+
+
+def _headroom(key: ScenarioKey, clock: Clock, need_mw: Floats, p: Local, name: str) -> Floats:
+    """Return room below the limit (2, H): quantiles x factor of the month, from 1 in high season to the off-season factor."""
+    out = np.zeros_like(need_mw)
+    for direction, slot in ((c.UP, p.up), (c.DN, p.down)):
+        score = autocorrelated(stream(key, f"local headroom {direction}{name}"), clock.hours, p.headroom_memory_h)
+        season = np.array(slot.month_weight) / max(slot.month_weight)
+        factor = p.headroom_offseason_factor + (1.0 - p.headroom_offseason_factor) * season
+        out[direction] = np.where(need_mw[direction] > 0, 0.0, from_scores(p.headroom, score) * factor[clock.month - 1])
+    return out
 
 
 def expected_hours(days: float, p: Local) -> float:
@@ -98,13 +117,15 @@ def _foresee(event: _Event, clock: Clock, need: Floats, limit: Floats) -> None:
             limit[lead, hours] = sign * event.limit * np.exp(event.limit_error[lead])
 
 
-def _events(key: ScenarioKey, clock: Clock, coupling: Floats | None, p: Local, f: Forecast, *, alarm: bool) -> list[_Event]:
+def _events(
+    key: ScenarioKey, clock: Clock, coupling: Floats | None, p: Local, f: Forecast, name: str, *, alarm: bool
+) -> list[_Event]:
     days = int(clock.day[-1]) + 1
     first_hour = np.searchsorted(clock.day, np.arange(days))
     events = []
     for direction, slot in ((c.UP, p.up), (c.DN, p.down)):
-        random = stream(key, f"local {'alarm' if alarm else 'need'} {direction}")
-        uniform, scores = random.random((days, 8)), random.standard_normal((days, 10))
+        random = stream(key, f"local {'alarm' if alarm else 'need'} {direction}{name}")
+        uniform, scores = random.random((days, 9)), random.standard_normal((days, 10))
         chance = _chance(clock, first_hour, coupling, slot, p) * (f.local_false_per_true if alarm else 1.0)
         for day in np.flatnonzero(uniform[:, 0] < chance):
             start = _pick(slot.hour_weight, uniform[day, 1])
@@ -128,8 +149,8 @@ def _event(
 ) -> _Event:
     low, high = np.log(p.size_mw[0]), np.log(p.size_mw[1])
     others = _pick(p.others_weight, uniform[4])
-    dearest = float(from_scores(slot.other_price, scores[4:5])[0])
-    cheapest_frac = p.other_cheapest_frac[0] + (p.other_cheapest_frac[1] - p.other_cheapest_frac[0]) * uniform[5]
+    limit = float(from_scores(slot.limit, scores[5:6])[0])
+    dearest = limit * _between(p.other_dearest_frac, uniform[8])
     hit = (
         (True, uniform[7] < f.local_false_kept_frac)
         if alarm
@@ -140,9 +161,9 @@ def _event(
         first=first,
         last=last,
         size_mw=float(np.exp(low + (high - low) * uniform[3])),
-        limit=float(from_scores(slot.limit, scores[5:6])[0]),
+        limit=limit,
         volume_mw=float(from_scores(p.other_size, scores[6 : 6 + others]).sum()),
-        cheapest=dearest * cheapest_frac,
+        cheapest=dearest * _between(p.other_cheapest_frac, uniform[5]),
         dearest=dearest,
         foreseen=(bool(hit[FAR]), bool(hit[NEAR])),
         size_error=(f.local_size_error[FAR] * scores[0], f.local_size_error[NEAR] * scores[1]),
@@ -160,6 +181,10 @@ def _chance(clock: Clock, first_hour: NDArray[np.int64], coupling: Floats | None
     if coupling is None:
         return chance
     return chance * np.exp(p.price_coupling * coupling[first_hour] - 0.5 * p.price_coupling**2)
+
+
+def _between(ends: tuple[float, float], uniform: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * uniform
 
 
 def _pick(weights: tuple[float, ...], uniform: float) -> int:

@@ -1,39 +1,74 @@
-"""Parameters of the generator: one TOML file in which every value carries its unit and its origin.
+"""Parameters of the generator: what each law needs, validated once; nothing is filled in silently.
 
-A leaf is a table ``{value = ..., unit = "...", origin = "...", price_year = ...}``; ``origin`` is a source or the word
-``assumed``. Values are validated once; nothing is filled in silently.
+The values stand in one data file, ``generator.toml``, with unit, origin and price year (see ``parameter_files``).
 """
 
 from __future__ import annotations
 
-import tomllib
+import math
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import StackingError
+from .parameter_files import Leaves, read_leaves, set_names, write_leaves
 
 DEFAULT_FILE = Path(__file__).with_name("generator.toml")
-"""The parameters that are shipped."""
+"""The parameters that are shipped: a catalogue of sets, the first of which is the default."""
 
 Frac = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0, le=1e6)]
 NotNegative = Annotated[float, Field(ge=0.0, le=1e6)]
 Price = Annotated[float, Field(ge=-1e5, le=1e5)]
+Score = Annotated[float, Field(ge=-6.0, le=6.0)]
+Correlation = Annotated[float, Field(gt=-1.0, lt=1.0)]
 ByHour = Annotated[tuple[NotNegative, ...], Field(min_length=24, max_length=24)]
 ByMonth = Annotated[tuple[NotNegative, ...], Field(min_length=12, max_length=12)]
+ScoreByHour = Annotated[tuple[Score, ...], Field(min_length=24, max_length=24)]
+ScoreByMonth = Annotated[tuple[Score, ...], Field(min_length=12, max_length=12)]
 Row3 = tuple[NotNegative, NotNegative, NotNegative]
+Row4 = tuple[NotNegative, NotNegative, NotNegative, NotNegative]
 Level = Annotated[float, Field(gt=0.0, lt=1.0)]
-LevelValue = tuple[Level, NotNegative]
+Component = tuple[Frac, Positive]
+"""Share of the variance of a score, and its memory."""
+
+Mean = Annotated[float, Field(ge=1.0, le=1e5)]
+Runs = tuple[Frac, Mean, Mean]
+"""Lengths of runs, a mixture of two geometric laws: share of long runs, mean of short ones, mean of long ones."""
 
 
 class Group(BaseModel):
     """A table of parameters: frozen, no unknown keys, no NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PriceQuantiles(Group):
+    """A distribution by quantiles (level, value) in order; between them asinh(value) is linear in normal scores."""
+
+    points: Annotated[tuple[tuple[Level, Price], ...], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PriceQuantiles:
+        levels, values = zip(*self.points, strict=True)
+        if any(b <= a for a, b in pairwise(levels)):
+            raise ValueError("levels must rise")
+        if any(b < a for a, b in pairwise(values)):
+            raise ValueError("values must not fall")
+        return self
+
+
+class Quantiles(PriceQuantiles):
+    """A distribution of values that are not negative, by quantiles."""
+
+    @model_validator(mode="after")
+    def _not_negative(self) -> Quantiles:
+        if self.points[0][1] < 0:
+            raise ValueError("values must not be negative")
+        return self
 
 
 class Start(Group):
@@ -43,72 +78,62 @@ class Start(Group):
 
 
 class DayAhead(Group):
-    """Day-ahead price: level x (month, weekend, hour) + skewed autocorrelated deviation + spikes, softly floored."""
+    """Day-ahead price: quantile function of a score = hour + weekend + month + spread x four remembering components."""
 
-    level_eur_per_mwh: Positive
-    hour_profile_eur_per_mwh: ByHour
-    month_profile_eur_per_mwh: ByMonth
-    month_strength_frac: Frac
-    weekend_frac: Frac
-    shape_spread: NotNegative
-    scale_eur_per_mwh: NotNegative
-    tail: Annotated[float, Field(gt=0.0, le=2.0)]
-    slow_share_frac: Frac
-    slow_memory_h: Positive
-    fast_memory_h: Positive
-    floor_from_eur_per_mwh: Price
-    floor_depth_eur_per_mwh: Positive
-    spike_probability: Frac
-    spike_mean_eur_per_mwh: NotNegative
-    spike_memory_h: Positive
-    spike_cap_eur_per_mwh: Positive
-
-
-class Quantiles(Group):
-    """A distribution by quantiles (level, value) in order; between them log1p(value) is linear in normal scores."""
-
-    points: Annotated[tuple[LevelValue, ...], Field(min_length=2)]
+    price_eur_per_mwh: PriceQuantiles
+    hour_score: ScoreByHour
+    weekend_score: ScoreByHour
+    month_score: ScoreByMonth
+    hour_spread: ByHour
+    slow: Component
+    fast: Component
+    daily: Component
+    half_daily: Component
 
     @model_validator(mode="after")
-    def _ordered(self) -> Quantiles:
-        levels, values = zip(*self.points, strict=True)
-        if any(b <= a for a, b in pairwise(levels)):
-            raise ValueError("levels must rise")
-        if any(b < a for a, b in pairwise(values)):
-            raise ValueError("values must not fall")
+    def _whole(self) -> DayAhead:
+        total = sum(share for share, _ in (self.slow, self.fast, self.daily, self.half_daily))
+        if not math.isclose(total, 1.0, abs_tol=1e-6):
+            raise ValueError(f"the shares of slow, fast, daily and half_daily must sum to 1, not {total:g}")
         return self
 
 
 class Balancing(Group):
-    """Balancing need: Markov chain of regimes (down, none, up) per MTU, volumes, premium and discount."""
+    """Balancing market: runs of states (down, none, up, both), volumes, premium and discount."""
 
-    transition: tuple[Row3, Row3, Row3]
+    step_mtu: Literal[1, 4]
+    run_down: Runs
+    run_none: Runs
+    run_up: Runs
+    run_both: Runs
+    jump: tuple[Row4, Row4, Row4, Row4]
     volume_up: Quantiles
     volume_down: Quantiles
-    volume_memory_mtu: Positive
+    volume_memory_steps: Positive
     premium: Quantiles
     discount: Quantiles
-    price_memory_mtu: Positive
-    price_volume_correlation: Annotated[float, Field(ge=-1.0, le=1.0)]
-    discount_da_loading: Annotated[float, Field(ge=-1.0, le=1.0)]
+    price_memory_steps: Positive
+    price_volume_correlation: Correlation
+    premium_da_loading: Correlation
+    discount_da_loading: Correlation
     depth_mw: Positive
     minimal_need_mw: Positive
 
     @model_validator(mode="after")
     def _leaves_somewhere(self) -> Balancing:
-        if any(sum(row) <= 0 for row in self.transition):
-            raise ValueError("each row of the transition matrix needs a positive sum")
+        for state, row in enumerate(self.jump):
+            if row[state] != 0 or sum(row) <= 0:
+                raise ValueError("each row of jump needs a zero for its own state and a positive sum")
         return self
 
 
 class LocalSlot(Group):
-    """Needs of one direction: how often, when in the year and the day, how dear."""
+    """Needs of one direction: how often, when in the year and the day, what the DSO pays at most."""
 
     hours_per_year: Annotated[float, Field(ge=0.0, le=2000.0)]
     month_weight: ByMonth
     hour_weight: ByHour
     limit: Quantiles
-    other_price: Quantiles
 
     @model_validator(mode="after")
     def _some_weight(self) -> LocalSlot:
@@ -118,7 +143,7 @@ class LocalSlot(Group):
 
 
 class Local(Group):
-    """Rare local needs of a DSO and the thin supply of others."""
+    """Rare local needs of a DSO, the thin supply of others, and the room below the limit in all other hours."""
 
     up: LocalSlot
     down: LocalSlot
@@ -127,11 +152,15 @@ class Local(Group):
     price_coupling: NotNegative
     others_weight: Row3
     other_size: Quantiles
+    other_dearest_frac: tuple[Positive, Positive]
     other_cheapest_frac: tuple[Frac, Frac]
+    headroom: Quantiles
+    headroom_memory_h: Positive
+    headroom_offseason_factor: Annotated[float, Field(ge=1.0, le=100.0)]
 
     @model_validator(mode="after")
     def _ordered(self) -> Local:
-        if self.size_mw[0] > self.size_mw[1] or self.other_cheapest_frac[0] > self.other_cheapest_frac[1]:
+        if any(low > high for low, high in (self.size_mw, self.other_dearest_frac, self.other_cheapest_frac)):
             raise ValueError("ranges go from low to high")
         if sum(self.duration_weight) <= 0 or sum(self.others_weight) <= 0:
             raise ValueError("weights need a positive sum")
@@ -165,109 +194,87 @@ class Parameters(Group):
 
 
 def load_parameters(source: Parameters | str | Path | None = None) -> Parameters:
-    """Return the parameters of a TOML file (default: the one that is shipped).
+    """Return parameters of the generator.
+
+    Args:
+        source: a set that is shipped (``parameter_sets``), such as "no2_2025" or, with another local price regime,
+            "no2_2025:sthlmflex"; a TOML file; loaded parameters; or None for the default set.
 
     Raises:
-        StackingError: missing or broken file, unknown or missing key, value out of range, leaf without origin, or a
-            value in EUR without its price year.
+        StackingError: unknown set, missing or broken file, unknown or missing key, value out of range, leaf without
+            origin, or a value in EUR without its price year.
     """
-    return source if isinstance(source, Parameters) else _load(Path(source) if source is not None else DEFAULT_FILE)
+    return source if isinstance(source, Parameters) else _load(*_where(source))
 
 
-@lru_cache(maxsize=8)
-def _load(path: Path) -> Parameters:
-    values, _ = _read(path)
+def parameter_sets() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the sets that are shipped, the default first, and of the local price regimes."""
+    return set_names(DEFAULT_FILE)
+
+
+def origins(source: str | Path | None = None) -> dict[str, dict[str, Any]]:
+    """Return unit, origin and price year of every parameter of a set or file by its dotted name."""
+    return read_leaves(*_where(source)).facts
+
+
+def save_parameters(path: str | Path, parameters: Parameters, facts: dict[str, dict[str, Any]], heading: str = "") -> None:
+    """Write parameters as a file that ``load_parameters`` reads; ``facts`` as ``origins`` gives them.
+
+    Raises:
+        StackingError: if the file cannot be written.
+    """
+    values = _plain(parameters.model_dump())
+    write_leaves(Path(path), values, facts, heading)
+
+
+def _plain(values: Any) -> Any:
+    """Replace tables of quantiles by their points."""
+    if not isinstance(values, dict):
+        return values
+    return values["points"] if set(values) == {"points"} else {key: _plain(value) for key, value in values.items()}
+
+
+def _where(source: str | Path | None) -> tuple[Path, str | None, str | None]:
+    """Return file, set and local price regime."""
+    if source is None:
+        return DEFAULT_FILE, None, None
+    if isinstance(source, str):
+        sets, locals_ = parameter_sets()
+        name, _, local = source.partition(":")
+        if name in sets or (name and not Path(source).suffix and not Path(source).exists()):
+            if name not in sets or (":" in source and local not in locals_):
+                raise StackingError(
+                    "There is no such parameter file, and no set of this name.",
+                    place="parameters",
+                    key="parameters",
+                    value=source,
+                    allowed=f"{', '.join(sets)}; with another local regime NAME:{{{', '.join(locals_)}}}; or a .toml file",
+                    remedy="Use one of the names above, or check the path.",
+                )
+            return DEFAULT_FILE, name, local or None
+    return Path(source).expanduser(), None, None
+
+
+@lru_cache(maxsize=16)
+def _load(path: Path, name: str | None, local: str | None) -> Parameters:
+    return checked(read_leaves(path, name, local))
+
+
+def checked(leaves: Leaves) -> Parameters:
+    """Return validated parameters.
+
+    Raises:
+        StackingError: naming the entry.
+    """
     try:
-        return Parameters.model_validate(values, strict=True)
+        return Parameters.model_validate(leaves.values, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
         raise StackingError(
             "Bad parameter of the scenario generator.",
-            place=str(path),
-            key=key,
+            place=leaves.place,
+            key=".".join(str(part) for part in first["loc"]),
             value=first["input"],
             allowed=first["msg"],
             remedy=f"Correct this entry; compare {DEFAULT_FILE.name}.",
         ) from error
-
-
-def origins(path: str | Path | None = None) -> dict[str, dict[str, Any]]:
-    """Return unit, origin and price year of every parameter by its dotted name."""
-    return _read(Path(path) if path is not None else DEFAULT_FILE)[1]
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StackingError("There is no such parameter file.", place=str(path), remedy="Check the path.") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise StackingError(
-            "The parameter file cannot be read.",
-            place=str(path),
-            value=str(error),
-            allowed="TOML, UTF-8",
-            remedy="Correct the line named above.",
-        ) from error
-    facts: dict[str, dict[str, Any]] = {}
-    return _strip(data, "", str(path), facts), facts
-
-
-def _strip(table: dict[str, Any], prefix: str, place: str, facts: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Replace each leaf by its value and collect where it comes from."""
-    out: dict[str, Any] = {}
-    for name, entry in table.items():
-        key = f"{prefix}{name}"
-        if not isinstance(entry, dict):
-            raise StackingError(
-                "A parameter without an origin.",
-                place=place,
-                key=key,
-                value=entry,
-                allowed='{value = ..., unit = "...", origin = "..."}',
-                remedy='Say where the value comes from, or origin = "assumed".',
-            )
-        if "value" not in entry:
-            out[name] = _strip(entry, f"{key}.", place, facts)
-            continue
-        _check_origin(entry, key, place)
-        facts[key] = {k: v for k, v in entry.items() if k != "value"}
-        value = _frozen(entry["value"])
-        out[name] = {"points": value} if entry.get("kind") == "quantiles" else value
-    return out
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
-
-
-def _check_origin(entry: dict[str, Any], key: str, place: str) -> None:
-    known = {"value", "unit", "origin", "price_year", "kind"}
-    if unknown := sorted(set(entry) - known):
-        raise StackingError(
-            "Unknown entry of a parameter.",
-            place=place,
-            key=f"{key}.{unknown[0]}",
-            allowed=", ".join(sorted(known)),
-            remedy="Remove it.",
-        )
-    for name in ("unit", "origin"):
-        if not isinstance(entry.get(name), str) or not entry[name].strip():
-            raise StackingError(
-                f"A parameter without {name}.",
-                place=place,
-                key=f"{key}.{name}",
-                value=entry.get(name),
-                allowed="text; for the origin a source or the word 'assumed'",
-                remedy=f"Add the {name}.",
-            )
-    if "EUR" in entry["unit"] and not isinstance(entry.get("price_year"), int):
-        raise StackingError(
-            "A price without its year.",
-            place=place,
-            key=f"{key}.price_year",
-            value=entry.get("price_year"),
-            allowed="a year such as 2025",
-            remedy="Add the year of the price level.",
-        )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import columns as c
+from ..portfolio import Portfolio
 from ..units import MTU_PER_HOUR
 from .balancing import BalancingSeries, draw_balancing, draw_volumes, forecast_need, imbalance_price
 from .calendar import TAIL_HOURS, time_zone
@@ -32,7 +33,8 @@ def replay(
     *,
     split: str = ALL,
     seed: int = 0,
-    rows: int = 1,
+    rows: int | None = None,
+    portfolios: Sequence[Portfolio] = (),
     days: int = 7,
     timezone: str = "Europe/Copenhagen",
     count: int | None = None,
@@ -48,7 +50,8 @@ def replay(
         paths: one or several CSV or Parquet files, merged on ``utc``.
         split: all, or train, validation, test by date with 7 days between them.
         seed: seed of the parts that are drawn.
-        rows: portfolios for which start contents and tie-breaks are drawn.
+        rows: portfolios for which start contents and tie-breaks are drawn; by default those given, else 1.
+        portfolios: in row order; their charging sessions and loads are drawn, or replayed by date from their files.
         days: delivery days of an episode, 1 to 62.
         timezone: IANA name of the zone whose days are delivered.
         count: at most so many windows, spread evenly over the split; None for all.
@@ -59,7 +62,8 @@ def replay(
     """
     if count is not None:
         count = whole_number(count, "count", least=1, place="replay")
-    rows, seed, days = whole_number(rows, "rows", least=1), whole_number(seed, "seed", least=0), episode_days(days)
+    rows = whole_number((len(portfolios) or 1) if rows is None else rows, "rows", least=1)
+    seed, days = whole_number(seed, "seed", least=0), episode_days(days)
     time_zone(timezone)
     settings = load_parameters(parameters)
     table = read_table(paths)
@@ -73,6 +77,7 @@ def replay(
     return pack(
         worlds,
         rows=rows,
+        portfolios=portfolios,
         depth_mw=settings.balancing.depth_mw,
         synthetic=plan.synthetic,
         source=table.source,

@@ -354,7 +354,7 @@ RULE_KEYS = sorted({*raw()["rules"], "id_half_spread_eur_per_mwh", "terminal_fac
             st.tuples(
                 st.just("gates"),
                 st.integers(0, 15),
-                st.dictionaries(st.sampled_from(["kind", "book", "to", "sees_sold"]), values, max_size=3),
+                st.dictionaries(st.sampled_from(["kind", "book", "to", "sees"]), values, max_size=3),
             ),
             st.tuples(st.just("drop"), st.integers(0, 15), st.none()),
             st.tuples(st.just("swap"), st.integers(0, 15), st.integers(0, 15)),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stacking import flows as f
+from stacking import layout as at
 from stacking.agents.consent import with_consent
 from stacking.agents.fsp import FspAgent
 from stacking.agents.model import StackingModel
@@ -59,6 +60,40 @@ def test_a_model_is_the_engine_step_by_step_bit_for_bit() -> None:
         assert any(agent.revenue_eur != 0.0 for agent in model.fsps)
         for column in (f.ACTIVATED_MFRR, f.FORWARDED_MWH, f.OPTED_OUT):
             assert traded[column] > 0.0
+
+
+def test_agents_that_decide_one_by_one_are_the_group_bit_for_bit() -> None:
+    found = []
+    for decide, rng in (("group", 1), ("each", 1), ("each", 2)):
+        with StackingModel(make_engine(), make_population(), scenario=1, decide=decide, rng=rng) as model:  # type: ignore[arg-type]
+            trace = []
+            while model.running:
+                model.step()
+                trace += [model.engine.flows.tobytes(), model.engine.reward.tobytes()]
+            found.append(trace)
+    assert found[0] == found[1] == found[2]
+    assert len(set(found[0])) > 10
+
+
+class LeavesAfterLoss(FspAgent):
+    """Takes its consent back once it has lost money."""
+
+    def decide(self) -> None:
+        super().decide()
+        if self.revenue_eur < -20.0:
+            self.action[at.CONSENT] = 0.0
+
+
+def test_an_agent_that_opts_out_after_a_loss_stays_in_the_model() -> None:
+    with StackingModel(make_engine(), make_population(), scenario=1, agent_class=LeavesAfterLoss) as model:
+        losses = 0
+        while model.running:
+            lost = [a.revenue_eur < -20.0 for a in model.fsps]
+            model.step()
+            losses += sum(lost)
+            assert not model.last_action[lost, at.CONSENT].any()
+        assert losses > 0
+        assert len(model.fsps) == len(model.agents_by_type[LeavesAfterLoss]) == 3
 
 
 def test_agents_are_named_views_and_cannot_be_written() -> None:

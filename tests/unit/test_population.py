@@ -95,6 +95,32 @@ def test_a_bad_row_is_named_by_world_and_portfolio() -> None:
     assert caught.value.key == "consent"
 
 
+def test_a_row_alone_decides_as_in_its_group() -> None:
+    strategies = {"a": with_consent(make_strategy("stacked"), "random:0.5"), "b": make_strategy("rebid")}
+    population = Population(strategies, ["a", "b", "a", "a"], portfolio_names=["w", "x", "y", "z"])
+    population.start(["key"])
+    states = [population.start_row("key", row) for row in range(4)]
+    rng = np.random.default_rng(1)
+    for call in range(12):
+        o, mask = worlds(1, 4)
+        o[0, :, at.CONTENT_MWH] = rng.uniform(0.5, 9.5, 4)
+        o[0, :, at.HOURS_TO_END] = 40.0 - call / 4
+        together = population.act(o, mask)
+        for row in range(4):
+            own = slice(row, row + 1)
+            alone, states[row] = population.act_row(row, o[0, own], mask[0, own], states[row], call)
+            assert alone[0].tobytes() == together[0, row].tobytes()
+
+
+def test_a_bad_row_is_named_when_it_decides_alone() -> None:
+    population = Population({"a": Recorder("a", 2.0)}, ["a", "a"], portfolio_names=["x", "y"])
+    state = population.start_row(0, 1)
+    o, mask = worlds(1, 2)
+    with pytest.raises(StackingError, match="portfolio y") as caught:
+        population.act_row(1, o[0, 1:], mask[0, 1:], state, 0)
+    assert caught.value.key == "consent"
+
+
 def test_misuse_is_refused() -> None:
     known = {"a": Recorder("a", 0.0)}
     with pytest.raises(StackingError, match="unknown strategy"):
