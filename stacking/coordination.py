@@ -34,7 +34,7 @@ from .markets.merit_order import (
     sort_offers,
 )
 from .settlement import overlap_mw
-from .state import ahead, cell, column
+from .state import ahead, cell, column, slot_of
 from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 
 
@@ -70,12 +70,12 @@ def take_offer(
         wanted = action[first_action + d] * (free_up if d == 0 else free_down)
         if wanted <= POWER_EPSILON_MW or product[s.UP_OPEN + d] == 0.0:
             continue
-        free = free_of_other_offers(ring, p, fleet, load, tick + lead, count, d, gate[s.REFUSES])
+        free = free_of_other_offers(ring, p, fleet, load, tick, lead, count, d, gate[s.REFUSES])
         if wanted > free + POWER_EPSILON_MW:
             flow[f.REFUSED + codes.SOLD_ELSEWHERE] += (wanted - free) * energy
             wanted = free
         told = rules[s.BLOCK_BALANCING] > 0.0 and ledger == c.MFRR
-        if told and sold_locally(ring, tick + lead, count, 1 - d, True):
+        if told and sold_locally(ring, lead + s.PAST, count, 1 - d, True):
             flow[f.REFUSED + codes.OPPOSITE_SALE] += wanted * energy
             continue
         quantity = round_down(wanted, product[s.GRANULARITY_MW])
@@ -84,35 +84,36 @@ def take_offer(
             flow[f.REFUSED + codes.BELOW_MINIMUM] += quantity * energy
             continue
         flow[f.OFFERED_LFM if ledger == c.LFM else f.OFFERED_MFRR] += quantity * energy
-        for tau in range(tick + lead, tick + lead + count):
-            slot = tau % s.SLOTS
+        for slot in range(lead + s.PAST, lead + s.PAST + count):
             set_cell(ring, slot, column(ledger, s.OFFERED, d), quantity)
             set_cell(ring, slot, column(ledger, s.PRICE, d), action[first_action + 2 + d])
-        reserve(p, ring, tick + lead, count, field, d, quantity, work)
+        reserve(p, ring, lead + s.PAST, count, field, d, quantity, work)
 
 
 @law
-def free_of_other_offers(ring: Any, p: Any, fleet: Any, load: Any, first: int, count: int, direction: int, hidden: int) -> float:
+def free_of_other_offers(
+    ring: Any, p: Any, fleet: Any, load: Any, tick: int, lead: int, count: int, direction: int, hidden: int
+) -> float:
     """Return the power of a direction that was not offered in the ledgers of the mask for any MTU of the block, MW."""
     free = 2.0 * p[s.TOTAL_MW]
     if hidden == 0:
         return free
-    for tau in range(first, first + count):
-        headroom = headroom_mw(p, ring, fleet, load, tau, direction)
+    for tau in range(tick + lead, tick + lead + count):
+        headroom = headroom_mw(p, ring, fleet, load, tau, slot_of(tau, tick), direction)
         for ledger in range(c.LEDGERS_W):
             if (hidden >> ledger) & 1:
-                headroom -= cell(ring, tau % s.SLOTS, column(ledger, s.OFFERED, direction))
+                headroom -= cell(ring, slot_of(tau, tick), column(ledger, s.OFFERED, direction))
         free = min(free, headroom)
     return max(0.0, free)
 
 
 @law
-def headroom_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int, direction: int) -> float:
+def headroom_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int, slot: int, direction: int) -> float:
     """Return the power between the schedule of one MTU and what the assets could do at most in a direction, MW."""
-    scheduled = ahead(ring, s.BATTERY, s.SCHEDULED, tau % s.SLOTS)
+    scheduled = ahead(ring, s.BATTERY, s.SCHEDULED, slot)
     headroom = p[s.RATED_MW] - scheduled if direction == 0 else p[s.RATED_MW] + scheduled
     if p[s.FLEET_ROW] >= 0.0:
-        used = fleet_consumption_mw(ring, fleet, tau)
+        used = fleet_consumption_mw(ring, fleet, tau, slot)
         headroom += used + float(ring[s.LENDING]) if direction == 0 else max(0.0, p[s.FLEET_MW] - used)
     if p[s.LOAD_ROW] >= 0.0 and direction == 0:
         headroom += p[s.FLEX_FRAC] * load[tau // MTU_PER_HOUR]
@@ -121,10 +122,9 @@ def headroom_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int, direction: i
 
 @law
 def sold_locally(ring: Any, first: int, count: int, direction: int, shared_only: bool) -> bool:
-    """Return whether the portfolio sold a direction locally for any MTU of the block (and consented to share that bid)."""
+    """Return whether the portfolio sold a direction locally for any of the slots of a block (and consented to share that bid)."""
     sign = 1.0 if direction == 0 else -1.0
-    for tau in range(first, first + count):
-        slot = tau % s.SLOTS
+    for slot in range(first, first + count):
         shared = not shared_only or cell(ring, slot, s.CONSENTED) > 0.0
         if shared and sign * cell(ring, slot, s.KNOWN_LOCAL) > POWER_EPSILON_MW:
             return True
@@ -144,18 +144,18 @@ def trade_intraday(
     volume = share * (up if direction == 0 else down)
     if abs(volume) <= POWER_EPSILON_MW:
         return
-    if rules[s.BLOCK_INTRADAY] > 0.0 and sold_locally(ring, tick + lead, 1, 1 - direction, False):
+    if rules[s.BLOCK_INTRADAY] > 0.0 and sold_locally(ring, lead + s.PAST, 1, 1 - direction, False):
         flow[f.REFUSED + codes.OPPOSITE_SALE] += abs(volume) * MTU_H
         return
-    slot, left = (tick + lead) % s.SLOTS, abs(volume)
-    before = position_mw(p, ring, fleet, load, tick + lead)
+    slot, left = lead + s.PAST, abs(volume)
+    before = position_mw(p, ring, fleet, load, tick + lead, slot)
     for rank in range(s.KINDS_W):
         kind = int(p[s.ORDER + rank])
         taken = min(left, work[s.ROOM + 2 * kind + direction])
         if taken > 0.0 and kind != s.LOAD:
             left -= taken
             add_ahead(ring, kind, s.SCHEDULED, slot, taken if direction == 0 else -taken)
-    moved = position_mw(p, ring, fleet, load, tick + lead) - before  # what single precision kept of it
+    moved = position_mw(p, ring, fleet, load, tick + lead, slot) - before  # what single precision kept of it
     half_spread = rules[s.ID_HALF_SPREAD] if direction == 0 else -rules[s.ID_HALF_SPREAD]
     set_cell(ring, slot, s.ID_MW, cell(ring, slot, s.ID_MW) + moved)
     set_cell(ring, slot, s.ID_VALUE, cell(ring, slot, s.ID_VALUE) + moved * MTU_H * (price - half_spread))
@@ -187,7 +187,7 @@ def gather_offers(
 
 @part
 def clear_balancing(
-    first: int, curve: Any, at: Any, background_priority: float, priority: Any, params: Any, ring: Any, fleets: Any,
+    tick: int, first: int, curve: Any, at: Any, background_priority: float, priority: Any, params: Any, ring: Any, fleets: Any,
     loads: Any, world: Any, offers: Any, spare: Any, flow: Any, result: Any,
 ) -> None:  # fmt: skip
     """Clear the balancing market for one delivery MTU in both directions.
@@ -195,7 +195,7 @@ def clear_balancing(
     The merit order is one for all portfolios of the world and the background; accepted MW go to the book of their
     ledger, prices to the world ring. The need is net of what the local markets moved, once that is published.
     """
-    slot = first % s.SLOTS
+    slot = slot_of(first, tick)
     up, down = shifted_need(
         at[market_column(c.MFRR, 0) + c.NEED], at[market_column(c.MFRR, 1) + c.NEED], world[s.SHIFT_KNOWN + slot]
     )
@@ -216,12 +216,12 @@ def clear_balancing(
         result[f.ACCEPTED_MFRR_MWH] += mine * MTU_H
         result[f.BACKGROUND_MFRR_MWH] += others * MTU_H
         result[f.NEED_MFRR_MWH] += need * MTU_H
-        book_sales(offers, n, d, first, 1, params, ring, fleets, loads, flow)
+        book_sales(offers, n, d, tick, first, 1, params, ring, fleets, loads, flow)
 
 
 @part
 def clear_local(
-    first: int, count: int, curve: Any, areas: Any, local: Any, background_priority: float, priority: Any, params: Any,
+    tick: int, first: int, count: int, curve: Any, areas: Any, local: Any, background_priority: float, priority: Any, params: Any,
     ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, offers: Any, spare: Any, flow: Any, result: Any,
 ) -> None:  # fmt: skip
     """Clear every local market for a block, from leaves to root, in both directions.
@@ -230,12 +230,12 @@ def clear_local(
     schedule, and less what was bought further down; a bid that was not taken there stays for the markets above.
 
     Args:
-        first, count: the block of delivery MTU.
+        tick: now; first, count: the block of delivery MTU.
         curve: shape of other people's supply.
         areas: (area, AREAS_W); local: (area, mtu, 2 BACKGROUND_W) series; prices: (area, AREA_W), written.
         others: as in `clear_balancing`.
     """
-    slot, energy = first % s.SLOTS, count * MTU_H
+    slot, energy = slot_of(first, tick), count * MTU_H
     total = 0.0
     for a in range(areas.shape[0]):
         prices[a, slot] = 0.0
@@ -244,8 +244,7 @@ def clear_local(
         at = local[a, first]
         beyond = 0.0
         for row in range(rows[0], rows[1]):
-            for tau in range(first, first + count):
-                place = tau % s.SLOTS
+            for place in range(slot, slot + count):
                 beyond += ahead(ring[row], s.BATTERY, s.SCHEDULED, place)
                 if params[row, s.FLEET_ROW] >= 0.0:
                     beyond += ahead(ring[row], s.FLEET, s.SCHEDULED, place)
@@ -270,15 +269,15 @@ def clear_local(
             result[f.ACCEPTED_LFM_MWH] += mine * energy
             result[f.BACKGROUND_LFM_MWH] += others * energy
             result[f.NEED_LFM_MWH] += need * energy
-            book_sales(offers, n, d, first, count, params, ring, fleets, loads, flow)
+            book_sales(offers, n, d, tick, first, count, params, ring, fleets, loads, flow)
         prices[a, slot] = dearest
-    for tau in range(first, first + count):
-        world[s.SHIFT + tau % s.SLOTS] = total
+    for place in range(slot, slot + count):
+        world[s.SHIFT + place] = total
 
 
 @law
 def book_sales(
-    offers: Any, n: int, direction: int, first: int, count: int, params: Any, ring: Any, fleets: Any, loads: Any, flow: Any
+    offers: Any, n: int, direction: int, tick: int, first: int, count: int, params: Any, ring: Any, fleets: Any, loads: Any, flow: Any
 ) -> None:
     """Write accepted MW to the books and count what was thereby picked twice."""
     for i in range(n):
@@ -289,23 +288,22 @@ def book_sales(
         p = params[row]
         fleet, load = fleets[max(0, int(p[s.FLEET_ROW]))], loads[max(0, int(p[s.LOAD_ROW]))]
         for tau in range(first, first + count):
-            slot = tau % s.SLOTS
+            slot = slot_of(tau, tick)
             sold = cell(ring[row], slot, column(ledger, s.SOLD, direction))
-            before = doubly_sold_mw(p, ring[row], fleet, load, tau, direction)
+            before = doubly_sold_mw(p, ring[row], fleet, load, tau, slot, direction)
             set_cell(ring[row], slot, column(ledger, s.SOLD, direction), sold + accepted)
-            after = doubly_sold_mw(p, ring[row], fleet, load, tau, direction)
+            after = doubly_sold_mw(p, ring[row], fleet, load, tau, slot, direction)
             flow[row, f.DOUBLE_SELECTED] += max(0.0, after - before) * MTU_H
 
 
 @law
-def doubly_sold_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int, direction: int) -> float:
+def doubly_sold_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int, slot: int, direction: int) -> float:
     """Return the MW of a direction that were selected by both operators for one MTU."""
-    slot = tau % s.SLOTS
     local = cell(ring, slot, column(c.LFM, s.SOLD, direction))
     balancing = cell(ring, slot, column(c.MFRR, s.SOLD, direction)) + cell(ring, slot, column(c.FORWARDED, s.SOLD, direction))
     if local == 0.0 or balancing == 0.0:
         return 0.0
-    headroom = headroom_mw(p, ring, fleet, load, tau, direction)
+    headroom = headroom_mw(p, ring, fleet, load, tau, slot, direction)
     for ledger in range(c.LEDGERS_W):  # what is sold the other way makes room
         headroom += cell(ring, slot, column(ledger, s.SOLD, 1 - direction))
     return overlap_mw(local, balancing, headroom)

@@ -41,11 +41,11 @@ def deliver(
     Returns:
         local order, balancing order, shortfall (wanted - metered) and schedule, MW, signed.
     """
-    slot = tick % s.SLOTS
+    slot = s.PAST
     local = cell(ring, slot, column(c.LFM, s.SOLD, 0)) - cell(ring, slot, column(c.LFM, s.SOLD, 1))
     own = cell(ring, slot, column(c.MFRR, s.SOLD, 0)) - cell(ring, slot, column(c.MFRR, s.SOLD, 1))
     passed = cell(ring, slot, column(c.FORWARDED, s.SOLD, 0)) - cell(ring, slot, column(c.FORWARDED, s.SOLD, 1))
-    position = position_mw(p, ring, fleet, load, tick)
+    position = position_mw(p, ring, fleet, load, tick, slot)
     split_order(p, ring, slot, s.HI_LOCAL, True, s.SHARE, work)
     split_order(p, ring, slot, s.HI_BALANCING, False, s.SHARE + s.KINDS_W, work)
     power, relief, most = 0.0, 0.0, p[s.CONNECTION_MW]
@@ -58,7 +58,7 @@ def deliver(
         flow[f.CASH_LOAD] = -p[s.LOAD_COST] * shed * MTU_H
     if p[s.FLEET_ROW] >= 0.0:
         moved = work[s.SHARE + s.FLEET] + work[s.SHARE + s.KINDS_W + s.FLEET]
-        asked = fleet_consumption_mw(ring, fleet, tick) - moved
+        asked = fleet_consumption_mw(ring, fleet, tick, slot) - moved
         charged = charge_fleet(p, state, chargers, tick, asked, most + power)
         power -= charged
         flow[f.EV_CHARGED], flow[f.EV_INJECTED] = max(0.0, charged) * MTU_H, max(0.0, -charged) * MTU_H
@@ -86,15 +86,15 @@ def ledger_energy_mwh(ring: Any, slot: int, ledger: int) -> float:
 @law
 def count_double(p: Any, ring: Any, fleet: Any, load: Any, flow: Any, tick: int, shortfall_mw: float) -> None:
     """Count double activation and, apart from it, energy that was sold in sequence and is not there any more (after `settle`)."""
-    double_up = doubly_sold_mw(p, ring, fleet, load, tick, 0)
-    double_dn = doubly_sold_mw(p, ring, fleet, load, tick, 1)
+    double_up = doubly_sold_mw(p, ring, fleet, load, tick, s.PAST, 0)
+    double_dn = doubly_sold_mw(p, ring, fleet, load, tick, s.PAST, 1)
     flow[f.DOUBLE_ACTIVATED] = (double_up + double_dn) * MTU_H
     explained = (double_up if shortfall_mw > 0.0 else double_dn) * MTU_H
     flow[f.DEPLETED] = max(0.0, flow[f.UNDELIVERED_LFM] + flow[f.UNDELIVERED_MFRR] - explained)
 
 
 @law
-def baseline_error_mw(rules: Any, ring: Any, history: Any, position: float, tick: int, hour_of_day: int) -> float:
+def baseline_error_mw(rules: Any, ring: Any, history: Any, position: float, hour_of_day: int) -> float:
     """Return by how much the baseline of the local market lies above the schedule, MW (delivered = metered - baseline).
 
     Schedule: 0; nomination: the schedule as it was told at the local gate; mean: metered power of the same hour of five
@@ -104,7 +104,7 @@ def baseline_error_mw(rules: Any, ring: Any, history: Any, position: float, tick
     if rule == s.BY_SCHEDULE:
         return 0.0
     if rule == s.BY_NOMINATION:
-        return cell(ring, tick % s.SLOTS, s.NOMINATED) - position
+        return cell(ring, s.PAST, s.NOMINATED) - position
     total = 0.0
     for day in range(s.BASELINE_DAYS):
         total += float(history[day * 24 + hour_of_day])
@@ -113,7 +113,7 @@ def baseline_error_mw(rules: Any, ring: Any, history: Any, position: float, tick
 
 @part
 def settle(
-    rules: Any, threshold: float, p: Any, state: Any, ring: Any, at: Any, world: Any, flow: Any, result: Any, tick: int,
+    rules: Any, threshold: float, p: Any, state: Any, ring: Any, at: Any, world: Any, flow: Any, result: Any,
     local: float, balancing: float, shortfall: float, position: float, baseline_error: float,
 ) -> None:  # fmt: skip
     """Book every EUR of one portfolio and MTU.
@@ -121,7 +121,7 @@ def settle(
     Imbalance = metered - schedule - position-corrected activations, at the imbalance price (DESIGN 7.2). Balancing
     activations are corrected by the ordered volume when the payment is kept, by the delivered volume otherwise.
     """
-    slot = tick % s.SLOTS
+    slot = s.PAST
     short_local, short_balancing = 0.0, 0.0
     if shortfall != 0.0 and (local != 0.0 or balancing != 0.0):
         short_local, short_balancing = shortfall_shares_mw(shortfall, local, balancing, int(rules[s.DSO_SHARE]))

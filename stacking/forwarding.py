@@ -28,15 +28,14 @@ def forward_unsold(
 
     Args:
         source, target: ledgers.
-        first, count: the block of delivery MTU.
+        first: slot of the first MTU of the block; count: its MTU.
         known_min: minutes before delivery at which orders of the receiving market are known.
         product: (PRODUCT_W,) receiving product.
         rules: (RULES_W,) rules of sharing.
         params, priority, ring, flow: matrices of all portfolios of the world.
         offers, spare, work: scratch.
     """
-    for tau in range(first, first + count):
-        slot = tau % s.SLOTS
+    for slot in range(first, first + count):
         for d in range(2):
             n = 0
             for row in range(params.shape[0]):

@@ -96,22 +96,20 @@ class _Step:
         self.worlds = np.arange(engine.worlds)
         self.flows, self.market = engine.flows, engine.market
         self.rules, self.params = engine.compiled.rules, engine.params
-        self.slot = self.tick % s.SLOTS
-        self.cleared = (self.tick - s.PAST) % s.SLOTS  # ring slot that the step has freed
+        self.slot = s.PAST - 1  # of the delivered MTU: everything has moved by one slot
         self.batteries_only = (self.params[:, s.FLEET_ROW] < 0) & (self.params[:, s.LOAD_ROW] < 0)
 
     def book(self, ledger: int, field: int, direction: int, *, old: bool = False) -> FLOAT:
-        """Return one book column, (world, portfolio, slot), without the slot that was freed."""
+        """Return one book column, (world, portfolio, slot), of the MTU that are in the book before and after."""
         ring = self.old["ring"] if old else self.engine.ring
         book = ring[..., s.BOOK : s.PLAN].reshape(*ring.shape[:2], s.SLOTS, s.BOOK_W)
         book = book[..., column(ledger, field, direction)].astype(np.float64)
-        book[self.worlds, :, self.cleared] = 0.0
-        return book
+        return book[..., 1:] if old else book[..., :-1]
 
     def order(self, ledger: int) -> FLOAT:
         """Return the net order of the delivered MTU, (world, portfolio), MW."""
         book = self.engine.book.astype(np.float64)
-        up, down = (book[self.worlds, :, self.slot, column(ledger, s.SOLD, d)] for d in range(2))
+        up, down = (book[:, :, self.slot, column(ledger, s.SOLD, d)] for d in range(2))
         return up - down
 
     def demand(self, rule: str, holds: Any, left: Any, right: Any = None) -> None:
@@ -246,7 +244,7 @@ def check_orders(step: _Step) -> None:
         (c.FORWARDED, f.ACTIVATED_FORWARDED),
     ):
         book = step.engine.book.astype(np.float64)
-        both = sum(book[step.worlds, :, step.slot, column(ledger, s.SOLD, d)] for d in range(2))
+        both = sum(book[:, :, step.slot, column(ledger, s.SOLD, d)] for d in range(2))
         step.equal("activated = sold for the MTU", step.flows[..., activated], both * MTU_H, TOLERANCE_MWH)
     local, balancing = step.order(c.LFM), step.order(c.MFRR) + step.order(c.FORWARDED)
     wanted = step.flows[..., f.POSITION_MW] + local + balancing
@@ -309,7 +307,7 @@ def check_imbalance(step: _Step) -> None:
 
 def check_calls(step: _Step) -> None:
     """Once the result of a market is known, what the assets are to deliver is what was sold."""
-    ahead = step.engine.ahead.astype(np.float64)
+    ahead = step.engine.ahead.astype(np.float64)[..., :-1]
     for high, ledgers in ((s.HI_LOCAL, (c.LFM,)), (s.HI_BALANCING, (c.MFRR, c.FORWARDED))):
         most, least = (sum(ahead[:, :, kind * s.ASSET_FIELDS + high + k] for kind in range(s.KINDS_W)) for k in range(2))
         told = sum(step.book(ledger, s.SOLD, 0) - step.book(ledger, s.SOLD, 1) for ledger in ledgers)

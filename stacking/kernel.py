@@ -34,7 +34,7 @@ from .observe import (
     observe_world,
     open_columns,
 )
-from .state import hour_cell
+from .state import hour_cell, slot_of
 from .units import MTU_PER_HOUR
 
 
@@ -151,7 +151,7 @@ def begin(
     state[:] = 0.0
     for tau in range(min(s.SLOTS - s.PAST, series.shape[0])):
         for d in range(2):
-            world[(s.CLEARED_UP if d == 0 else s.CLEARED_DN) + tau] = series[tau, market_column(c.MFRR, d) + c.ANCHOR]
+            world[(s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot_of(tau, 0)] = series[tau, market_column(c.MFRR, d) + c.ANCHOR]
     for k in range(3 * s.RECENT_MTU):
         world[s.RECENT + k] = series[0, c.DA_PRICE]
     for r in range(params.shape[0]):
@@ -162,7 +162,7 @@ def begin(
         if params[r, s.FLEET_ROW] >= 0.0:
             unplug_all(params[r], chargers, sessions, first_session)
         for hour in range(history.shape[1]):  # the hours of the first day of the scenario stand for those before
-            history[r, hour] = position_mw(params[r], ring[r], fleet, load, (12 + hour % 24) % 24 * MTU_PER_HOUR)
+            history[r, hour] = position_mw(params[r], ring[r], fleet, load, (12 + hour % 24) % 24 * MTU_PER_HOUR, 0)
 
 
 @law
@@ -209,23 +209,24 @@ def bids(
             for r in range(params.shape[0]):
                 fleet, load = fleets[max(0, int(params[r, s.FLEET_ROW]))], loads[max(0, int(params[r, s.LOAD_ROW]))]
                 if gates[g, s.LEDGER] == c.LFM:
-                    note_local_gate(rules, params[r], action[r], state[r], ring[r], fleet, load, tick + lead, count)
+                    note_local_gate(rules, params[r], action[r], state[r], ring[r], fleet, load, tick, lead, count)
                 take_offer(gates[g], products[gates[g, s.MARKET]], rules, params[r], action[r], state[r], ring[r], fleet,
                            load, flow[r], tick, lead < day[c.DAY_LEFT], work)  # fmt: skip
 
 
 @law
 def note_local_gate(
-    rules: Any, p: Any, action: Any, state: Any, ring: Any, fleet: Any, load: Any, first: int, count: int
+    rules: Any, p: Any, action: Any, state: Any, ring: Any, fleet: Any, load: Any, tick: int, lead: int, count: int
 ) -> None:
     """Note consent and, where the baseline is nominated, the schedule as it is told at the local gate."""
     if rules[s.HAS_FORWARD] > 0.0:
         state[s.CONSENT_NOW] = 1.0 if rules[s.NEEDS_CONSENT] == 0.0 or action[v.CONSENT] >= 0.5 else 0.0
-        for tau in range(first, first + count):
-            set_cell(ring, tau % s.SLOTS, s.CONSENTED, state[s.CONSENT_NOW])
+        for slot in range(lead + s.PAST, lead + s.PAST + count):
+            set_cell(ring, slot, s.CONSENTED, state[s.CONSENT_NOW])
     if rules[s.BASELINE] == s.BY_NOMINATION:
-        for tau in range(first, first + count):
-            set_cell(ring, tau % s.SLOTS, s.NOMINATED, position_mw(p, ring, fleet, load, tau))
+        for tau in range(tick + lead, tick + lead + count):
+            slot = slot_of(tau, tick)
+            set_cell(ring, slot, s.NOMINATED, position_mw(p, ring, fleet, load, tau, slot))
 
 
 @part
@@ -239,7 +240,7 @@ def buy_day(
     first, count = day[c.DA_FIRST], day[c.DA_COUNT]
     low, high, into, out = state[s.CONTENT], state[s.CONTENT], p[s.INTO], p[s.OUT]
     for tau in range(tick, min(first, tick + s.WINDOW)):
-        most, least = battery_span_mw(p, ring, tau % s.SLOTS, 1.0, 1.0)
+        most, least = battery_span_mw(p, ring, slot_of(tau, tick), 1.0, 1.0)
         low -= drain_mwh(most, into, out)
         high -= drain_mwh(least, into, out)
     for tau in range(tick + s.WINDOW, first):
@@ -249,13 +250,13 @@ def buy_day(
              action[v.DA_VOLUME_FRAC], action[v.DA_MIN_SPREAD], action[v.DA_END_CONTENT_FRAC])  # fmt: skip
     renew_hours(p, ring, tick // MTU_PER_HOUR, (first + count - 1) // MTU_PER_HOUR)
     for tau in range(first, min(first + count, tick + s.WINDOW)):  # only if the day begins inside the window
-        take_plan(ring, tau)
+        take_plan(ring, tau, slot_of(tau, tick))
 
 
 @law
-def take_plan(ring: Any, tau: int) -> None:
+def take_plan(ring: Any, tau: int, slot: int) -> None:
     """Let the schedule of an MTU begin as it was planned for its hour."""
-    hour, slot = tau // MTU_PER_HOUR, tau % s.SLOTS
+    hour = tau // MTU_PER_HOUR
     set_ahead(ring, s.BATTERY, s.SCHEDULED, slot, hour_cell(ring, s.PLAN_BATTERY, hour))
     set_ahead(ring, s.FLEET, s.SCHEDULED, slot, hour_cell(ring, s.PLAN_FLEET, hour))
 
@@ -273,13 +274,13 @@ def clearings(
         if (kind == s.CLEAR or kind == s.FORWARD) and is_due(gates[g], day, tick, length):
             first, count, market = tick + gates[g, s.LEAD], gates[g, s.COUNT], gates[g, s.MARKET]
             if kind == s.FORWARD:
-                forward_unsold(gates[g, s.LEDGER], gates[g, s.TARGET], first, count, gates[g, s.KNOWN_MIN], products[market],
+                forward_unsold(gates[g, s.LEDGER], gates[g, s.TARGET], slot_of(first, tick), count, gates[g, s.KNOWN_MIN], products[market],
                                rules, params, priority, ring, offers, spare, flow, work)  # fmt: skip
             elif market == c.LFM:
-                clear_local(first, count, curves[market], areas, local, scalars[c.BACKGROUND_PRIORITY], priority, params,
+                clear_local(tick, first, count, curves[market], areas, local, scalars[c.BACKGROUND_PRIORITY], priority, params,
                             ring, fleets, loads, world, prices, offers, spare, flow, result)  # fmt: skip
             else:
-                clear_balancing(first, curves[market], series[first], scalars[c.BACKGROUND_PRIORITY], priority, params, ring,
+                clear_balancing(tick, first, curves[market], series[first], scalars[c.BACKGROUND_PRIORITY], priority, params, ring,
                                 fleets, loads, world, offers, spare, flow, result)  # fmt: skip
 
 
@@ -289,16 +290,16 @@ def deliveries(
     ring: Any, chargers: Any, world: Any, history: Any, flow: Any, result: Any, tick: int, work: Any,
 ) -> None:  # fmt: skip
     """Deliver and settle the MTU that starts now for all portfolios."""
-    at, slot = series[tick], tick % s.SLOTS
+    at, slot = series[tick], s.PAST
     for r in range(params.shape[0]):
         p = params[r]
         e, i = max(0, int(p[s.FLEET_ROW])), max(0, int(p[s.LOAD_ROW]))
         local, balancing, shortfall, position = deliver(
             p, state[r], ring[r], chargers, fleets[e], loads[i], consumption[i, tick], flow[r], tick, work
         )
-        error = baseline_error_mw(rules, ring[r], history[r], position, tick, day[c.HOUR_OF_DAY])
+        error = baseline_error_mw(rules, ring[r], history[r], position, day[c.HOUR_OF_DAY])
         settle(rules, products[c.LFM, s.THRESHOLD], p, state[r], ring[r], at, world, flow[r], result,
-               tick, local, balancing, shortfall, position, error)  # fmt: skip
+               local, balancing, shortfall, position, error)  # fmt: skip
         if flow[r, f.ACTIVATED_LFM] + flow[r, f.ACTIVATED_MFRR] + flow[r, f.ACTIVATED_FORWARDED] > 0.0:
             count_double(p, ring[r], fleets[e], loads[i], flow[r], tick, shortfall)
         if rules[s.BASELINE] >= s.BY_MEAN:
@@ -365,20 +366,39 @@ def turn(
                 for field in range(4):
                     ring[r, s.PLAN + field * s.PLAN_HOURS + (tick // MTU_PER_HOUR - 1) % s.PLAN_HOURS] = 0.0
             entering = tick + s.WINDOW - 1
-            slot = entering % s.SLOTS
-            for column in range(s.AHEAD_COLS):
-                ring[r, s.AHEAD + column * s.SLOTS + slot] = 0.0
-            for column in range(s.BOOK_W):
-                ring[r, s.BOOK + slot * s.BOOK_W + column] = 0.0
-            take_plan(ring[r], entering)
+            move_slots(ring[r])
+            take_plan(ring[r], entering, s.SLOTS - 1)
+
+
+@law
+def move_slots(ring: Any) -> None:
+    """Move all that lies ahead by one slot; the MTU that enters the window is empty."""
+    for k in range(s.AHEAD, s.BOOK - 1):
+        ring[k] = ring[k + 1]
+    for column in range(s.AHEAD_COLS):
+        ring[s.AHEAD + column * s.SLOTS + s.SLOTS - 1] = 0.0
+    for k in range(s.BOOK, s.PLAN - s.BOOK_W):
+        ring[k] = ring[k + s.BOOK_W]
+    for k in range(s.PLAN - s.BOOK_W, s.PLAN):
+        ring[k] = 0.0
+
+
+@law
+def move_row(row: Any, first: int) -> None:
+    """Move SLOTS numbers from `first` on by one slot."""
+    for k in range(first, first + s.SLOTS - 1):
+        row[k] = row[k + 1]
+    row[first + s.SLOTS - 1] = 0.0
 
 
 @law
 def tell(gates: Any, areas: Any, params: Any, ring: Any, world: Any, prices: Any, tick: int, work: Any) -> None:
     """Publish what is due at a tick; the slot that enters the window starts without results."""
     if tick > 0:
-        slot = (tick + s.WINDOW - 1) % s.SLOTS
-        world[s.SHIFT + slot] = world[s.SHIFT_KNOWN + slot] = world[s.CLEARED_UP + slot] = world[s.CLEARED_DN + slot] = 0.0
+        for first_cell in (s.SHIFT, s.SHIFT_KNOWN, s.CLEARED_UP, s.CLEARED_DN):
+            move_row(world, first_cell)
+        for a in range(prices.shape[0]):
+            move_row(prices[a], 0)
     for g in range(gates.shape[0]):
         first, count = tick + gates[g, s.LEAD], gates[g, s.COUNT]
         if gates[g, s.KIND] == s.PUBLISH and first >= 0 and (gates[g, s.ALIGNED] == 0 or first % MTU_PER_HOUR == 0):
@@ -386,12 +406,12 @@ def tell(gates: Any, areas: Any, params: Any, ring: Any, world: Any, prices: Any
             high = s.HI_LOCAL if is_local else s.HI_BALANCING
             for r in range(params.shape[0]):
                 for tau in range(first, first + count):
-                    publish_market(params[r], ring[r], tau % s.SLOTS, high, is_local, work)
+                    publish_market(params[r], ring[r], slot_of(tau, tick), high, is_local, work)
             if is_local:
                 for a in range(areas.shape[0]):
-                    prices[a, s.AREA_RECENT] = prices[a, first % s.SLOTS]
+                    prices[a, s.AREA_RECENT] = prices[a, slot_of(first, tick)]
                 for tau in range(first, first + count):
-                    world[s.SHIFT_KNOWN + tau % s.SLOTS] = world[s.SHIFT + tau % s.SLOTS]
+                    world[s.SHIFT_KNOWN + slot_of(tau, tick)] = world[s.SHIFT + slot_of(tau, tick)]
 
 
 @law

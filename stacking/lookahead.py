@@ -10,16 +10,16 @@ from .assets.battery import battery_room, battery_span_mw
 from .assets.fleet import fleet_consumption_mw, fleet_room
 from .assets.load import load_room
 from .build import law, part
-from .state import ahead, cell, column
+from .state import ahead, cell, column, slot_of
 from .units import MTU_PER_HOUR
 
 
 @law
-def position_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int) -> float:
+def position_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int, slot: int) -> float:
     """Return the schedule of a portfolio in one MTU of the window: battery, fleet and load together, MW."""
-    power = ahead(ring, s.BATTERY, s.SCHEDULED, tau % s.SLOTS)
+    power = ahead(ring, s.BATTERY, s.SCHEDULED, slot)
     if p[s.FLEET_ROW] >= 0.0:
-        power -= fleet_consumption_mw(ring, fleet, tau)
+        power -= fleet_consumption_mw(ring, fleet, tau, slot)
     if p[s.LOAD_ROW] >= 0.0:
         power -= load[tau // MTU_PER_HOUR]
     return power
@@ -71,23 +71,23 @@ def free_power(
     for kind in range(s.KINDS_W):
         total_up += work[s.ROOM + 2 * kind]
         total_down += work[s.ROOM + 2 * kind + 1]
-    up, down = _connection_room(p, ring, fleet, load, tick + lead, count, local, balancing)
+    up, down = _connection_room(p, ring, fleet, load, tick, lead, count, local, balancing)
     return min(total_up, up), min(total_down, down), low, high
 
 
 @law
 def _connection_room(
-    p: Any, ring: Any, fleet: Any, load: Any, first: int, count: int, local: float, balancing: float
+    p: Any, ring: Any, fleet: Any, load: Any, tick: int, lead: int, count: int, local: float, balancing: float
 ) -> tuple[float, float]:
     """Return what the grid connection leaves in both directions in every MTU of a block, MW."""
     limit = p[s.CONNECTION_MW]
     if p[s.FLEET_ROW] < 0.0 and p[s.LOAD_ROW] < 0.0:
         return 2.0 * limit, 2.0 * limit  # the rated power of the battery is cut already
     up, down = 2.0 * limit, 2.0 * limit
-    for tau in range(first, first + count):
-        slot = tau % s.SLOTS
+    for tau in range(tick + lead, tick + lead + count):
+        slot = slot_of(tau, tick)
         most, least = battery_span_mw(p, ring, slot, local, balancing)
-        others = position_mw(p, ring, fleet, load, tau) - ahead(ring, s.BATTERY, s.SCHEDULED, slot)
+        others = position_mw(p, ring, fleet, load, tau, slot) - ahead(ring, s.BATTERY, s.SCHEDULED, slot)
         most, least = most + others, least + others
         for kind in range(s.FLEET, s.KINDS_W):
             most += local * ahead(ring, kind, s.HI_LOCAL, slot) + balancing * ahead(ring, kind, s.HI_BALANCING, slot)
@@ -115,16 +115,16 @@ def set_ahead(ring: Any, kind: int, field: int, slot: int, power_mw: float) -> N
 
 
 @law
-def reserve(p: Any, ring: Any, first: int, count: int, field: int, direction: int, power_mw: float, work: Any) -> None:
-    """Split an offer over the assets by cost within work[ROOM:] and add it to their calls (HI for up, LO for down)."""
+def reserve(p: Any, ring: Any, slot: int, count: int, field: int, direction: int, power_mw: float, work: Any) -> None:
+    """Split an offer for the block at a slot over the assets by cost within work[ROOM:] and add it to their calls (HI for up, LO for down)."""
     left, sign = power_mw, 1.0 if direction == 0 else -1.0
     for rank in range(s.KINDS_W):
         kind = int(p[s.ORDER + rank])
         taken = min(left, work[s.ROOM + 2 * kind + direction])
         if taken > 0.0:
             left -= taken
-            for tau in range(first, first + count):
-                add_ahead(ring, kind, field + direction, tau % s.SLOTS, sign * taken)
+            for place in range(slot, slot + count):
+                add_ahead(ring, kind, field + direction, place, sign * taken)
 
 
 @part

@@ -9,7 +9,7 @@ from . import layout as v
 from . import state as s
 from .build import law
 from .lookahead import free_power
-from .state import ahead, cell, hour_cell
+from .state import ahead, cell, hour_cell, slot_of
 from .units import MTU_PER_HOUR
 
 
@@ -115,14 +115,14 @@ def observe_portfolio(
     out[v.LOAD_OWED_MWH], out[v.LOAD_RESTING_MTU] = state[s.OWED_MWH], state[s.RESTING]
     out[v.LOAD_STARTS_LEFT] = p[s.PER_DAY] - state[s.STARTED]
     out[v.RULE_CONSENT] = state[s.CONSENT_NOW]
-    observe_book(p, ring, tick, out)
+    observe_book(p, ring, out)
     if not whole_day:
         return
     hour = tick // MTU_PER_HOUR
     for k in range(1, 24):  # beyond the window the schedule changes at day-ahead gates only
         tau = (hour + k) * MTU_PER_HOUR
         if tau < tick + s.WINDOW:
-            out[v.BOOK + 12 + k] = ahead(ring, s.BATTERY, s.SCHEDULED, tau % s.SLOTS)
+            out[v.BOOK + 12 + k] = ahead(ring, s.BATTERY, s.SCHEDULED, slot_of(tau, tick))
         else:
             out[v.BOOK + 12 + k] = hour_cell(ring, s.PLAN_BATTERY, hour + k)
 
@@ -154,12 +154,12 @@ def observe_constants(p: Any, out: Any) -> None:
 
 
 @law
-def observe_book(p: Any, ring: Any, tick: int, out: Any) -> None:
+def observe_book(p: Any, ring: Any, out: Any) -> None:
     """Fill the committed power of the battery and, by hour, what of all assets is known to be sold."""
-    slot = tick % s.SLOTS
     for hour in range(3):
         local, passed, double = 0.0, 0.0, 0.0
         for j in range(hour * MTU_PER_HOUR, (hour + 1) * MTU_PER_HOUR):
+            slot = j + s.PAST
             scheduled = ahead(ring, s.BATTERY, s.SCHEDULED, slot)
             sold_local = cell(ring, slot, s.KNOWN_LOCAL)
             total = sold_local + cell(ring, slot, s.KNOWN_BALANCING)
@@ -170,7 +170,6 @@ def observe_book(p: Any, ring: Any, tick: int, out: Any) -> None:
             passed += cell(ring, slot, s.PASSED)
             if total != 0.0:
                 double += max(0.0, abs(total) - p[s.TOTAL_MW] + (scheduled if total > 0.0 else -scheduled))
-            slot = slot + 1 if slot + 1 < s.SLOTS else 0
         out[v.BOOK + 36 + hour] = local / MTU_PER_HOUR
         out[v.BOOK + 39 + hour] = passed / MTU_PER_HOUR
         out[v.BOOK + 42 + hour] = double / MTU_PER_HOUR

@@ -41,8 +41,8 @@ NEXT, EVENT, LEFT, CAR_MW, LENT = range(5)
 CHARGER_W = 5
 
 # ---- ring, float32 (world, portfolio, RING_W): one row of all that lies ahead --------------------------------------------
-SLOTS = 14  # MTU: those delivered last, now, and WINDOW - 1 ahead
-PAST = 2  # delivered MTU kept for late publications
+SLOTS = 14  # MTU: those delivered last, now, and WINDOW - 1 ahead; everything moves one slot when an MTU has passed
+PAST = 2  # delivered MTU kept for late publications: the slot of now
 WINDOW = 12  # MTU ahead in which anything but the schedule can be committed
 # per asset kind and MTU, MW: highest and lowest call of local and of balancing offers (equal once results are known), and
 # the schedule relative to the reference (battery 0, fleet charged at once as forecast, load as forecast)
@@ -125,6 +125,12 @@ SCRATCH_W = HOURS + HOUR_W * DAY_HOURS
 
 # ---- what a call does with a world ------------------------------------------------------------------------------------
 SKIP, STEP, RESTART, IDLE = 0, 1, 2, 3  # IDLE forgets the flows of the last tick, SKIP leaves everything as it is
+
+
+@law
+def slot_of(tau: int, tick: int) -> int:
+    """Return the slot of a delivery MTU, seen from a tick."""
+    return tau - tick + PAST
 
 
 @law

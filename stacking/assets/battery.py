@@ -109,9 +109,8 @@ def battery_room(
     into, out = p[s.INTO], p[s.OUT]
     low, high = content, content
     up_room, down_room, up_energy, down_energy = FAR_MWH, FAR_MWH, FAR_MWH, FAR_MWH
-    slot = tick % s.SLOTS
     for j in range(s.WINDOW):
-        most, least = battery_span_mw(p, ring, slot, local, balancing)
+        most, least = battery_span_mw(p, ring, j + s.PAST, local, balancing)
         low -= drain_mwh(most, into, out)
         high -= drain_mwh(least, into, out)
         if j >= lead + count - 1:
@@ -119,7 +118,6 @@ def battery_room(
         elif j >= lead:  # inside the block only the MTU so far have taken their part
             up_energy = min(up_energy, (low - p[s.MIN_MWH]) / (j - lead + 1))
             down_energy = min(down_energy, (p[s.MAX_MWH] - high) / (j - lead + 1))
-        slot = slot + 1 if slot + 1 < s.SLOTS else 0
     # the rest of the hour in which the window ends, then whole hours
     edge = tick + s.WINDOW
     left = -edge % MTU_PER_HOUR
@@ -130,14 +128,12 @@ def battery_room(
     down_room = min(down_room, p[s.MAX_MWH] - high + min(0.0, hour_cell(ring, s.FILL, later)))
     up_energy, down_energy = min(up_energy, up_room / count), min(down_energy, down_room / count)
     up, down = 2.0 * p[s.RATED_MW], 2.0 * p[s.RATED_MW]
-    slot = (tick + lead) % s.SLOTS
-    for _ in range(count):
+    for slot in range(lead + s.PAST, lead + s.PAST + count):
         most, least = battery_span_mw(p, ring, slot, local, balancing)
         height = power_for_drain_mw(drain_mwh(most, into, out) + up_energy, into, out)
         depth = power_for_drain_mw(drain_mwh(least, into, out) - down_energy, into, out)
         up = min(up, min(height, p[s.RATED_MW]) - most)
         down = min(down, least - max(depth, -p[s.RATED_MW]))
-        slot = slot + 1 if slot + 1 < s.SLOTS else 0
     return max(0.0, up), max(0.0, down), low, high
 
 

@@ -41,9 +41,9 @@ def lent_mwh(room_mwh: float, left_mwh: float, power_mw: float, mtu_left: float,
 
 
 @law
-def fleet_consumption_mw(ring: Any, expected: Any, tau: int) -> float:
+def fleet_consumption_mw(ring: Any, expected: Any, tau: int, slot: int) -> float:
     """Return the scheduled consumption of the fleet in one MTU inside the window, MW >= 0 (or < 0 when it is to inject)."""
-    return expected[tau // MTU_PER_HOUR, c.AT_ONCE] - ahead(ring, s.FLEET, s.SCHEDULED, tau % s.SLOTS)
+    return expected[tau // MTU_PER_HOUR, c.AT_ONCE] - ahead(ring, s.FLEET, s.SCHEDULED, slot)
 
 
 @part
@@ -129,7 +129,7 @@ def fleet_room(
     low, high = 0.0, 0.0
     end = lead + count
     for j in range(end):  # what plugged cars have charged at least and at most, following schedule and calls
-        least, most = _called_mw(ring, expected, tick + j, local, balancing)
+        least, most = _called_mw(ring, expected, tick + j, j + s.PAST, local, balancing)
         work[s.PATH_LOW + j], work[s.PATH_HIGH + j] = low, high
         floor, top = float(ring[s.ENVELOPE + j]), float(ring[s.ENVELOPE + s.WINDOW + j])
         low = min(max(low + least * MTU_H, floor), top)
@@ -139,9 +139,9 @@ def fleet_room(
     floor, top = float(ring[s.ENVELOPE + s.WINDOW - 1]), float(ring[s.ENVELOPE + 2 * s.WINDOW - 1])
     for back in range(s.WINDOW - end):
         j = s.WINDOW - 1 - back
-        least, most = _called_mw(ring, expected, tick + j, local, balancing)
+        least, most = _called_mw(ring, expected, tick + j, j + s.PAST, local, balancing)
         plugged = float(ring[s.ENVELOPE + 2 * s.WINDOW + j])
-        scheduled = fleet_consumption_mw(ring, expected, tick + j)
+        scheduled = fleet_consumption_mw(ring, expected, tick + j, j + s.PAST)
         ceiling = max(0.0, least) if least < scheduled else plugged
         floor = max(float(ring[s.ENVELOPE + j - 1]), floor - min(ceiling, plugged) * MTU_H)
         top = min(float(ring[s.ENVELOPE + s.WINDOW + j - 1]), top - (max(0.0, most) if most > scheduled else 0.0) * MTU_H)
@@ -160,10 +160,9 @@ def fleet_room(
 
 
 @law
-def _called_mw(ring: Any, expected: Any, tau: int, local: float, balancing: float) -> tuple[float, float]:
+def _called_mw(ring: Any, expected: Any, tau: int, slot: int, local: float, balancing: float) -> tuple[float, float]:
     """Return the least and most consumption of the fleet in one MTU if all visible up or all down offers are called, MW."""
-    slot = tau % s.SLOTS
-    power = fleet_consumption_mw(ring, expected, tau)
+    power = fleet_consumption_mw(ring, expected, tau, slot)
     up = local * ahead(ring, s.FLEET, s.HI_LOCAL, slot) + balancing * ahead(ring, s.FLEET, s.HI_BALANCING, slot)
     down = local * ahead(ring, s.FLEET, s.LO_LOCAL, slot) + balancing * ahead(ring, s.FLEET, s.LO_BALANCING, slot)
     return power - up, power - down

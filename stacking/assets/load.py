@@ -63,7 +63,7 @@ def load_room(
         return 0.0
     free = p[s.FLEX_FRAC] * forecast[(tick + lead) // MTU_PER_HOUR]
     for j in range(lead, lead + count):
-        most, _ = _reserved(ring, (tick + j) % s.SLOTS, local, balancing)
+        most, _ = _reserved(ring, j + s.PAST, local, balancing)
         if most > 0.0:
             return 0.0  # one offer at a time
         free = min(free, p[s.FLEX_FRAC] * forecast[(tick + j) // MTU_PER_HOUR])
@@ -74,7 +74,7 @@ def load_room(
     if run > p[s.MAX_RUN] or run < p[s.MIN_RUN]:
         return 0.0
     for j in range(lead + count, min(lead + count + int(p[s.REST]), s.WINDOW)):
-        most, _ = _reserved(ring, (tick + j) % s.SLOTS, local, balancing)
+        most, _ = _reserved(ring, j + s.PAST, local, balancing)
         if most > POWER_EPSILON_MW:
             return 0.0
     used = starts + (state[s.STARTED] if same_day else 0.0)
@@ -93,7 +93,7 @@ def _run_before(p: Any, state: Any, ring: Any, tick: int, lead: int, local: floa
         distance = p[s.REST] - state[s.RESTING]
     before = run > 0
     for j in range(lead):
-        most, least = _reserved(ring, (tick + j) % s.SLOTS, local, balancing)
+        most, least = _reserved(ring, j + s.PAST, local, balancing)
         if most > POWER_EPSILON_MW:
             known = least > POWER_EPSILON_MW
             starts += 0.0 if before else 1.0

@@ -52,7 +52,8 @@ def generate(
         rows: portfolios for which start contents and tie-breaks are drawn; by default those given, else 1.
         portfolios: in row order; their charging sessions and loads are drawn.
         days: delivery days of an episode, 1 to 62.
-        parameters: a parameter file, loaded parameters, or None for those that are shipped.
+        parameters: a set that is shipped such as "dk1_2024" or "no2_2025:eon", a parameter file, loaded parameters, or
+            None for "no2_2025"; see ``load_parameters``.
         timezone: IANA name; local time shapes prices and needs.
 
     Raises:
