@@ -60,7 +60,7 @@ def free_power(
         work[s.ROOM + k] = 0.0
     low, high = state[s.CONTENT], state[s.CONTENT]
     if p[s.RATED_MW] > 0.0:
-        up, down, low, high = battery_room(p, state[s.CONTENT], ring, tick, lead, count, local, balancing)
+        up, down, low, high = battery_room(p, state[s.CONTENT], ring, tick, lead, count, local, balancing, work)
         work[s.ROOM + 2 * s.BATTERY], work[s.ROOM + 2 * s.BATTERY + 1] = up, down
     if p[s.FLEET_ROW] >= 0.0:
         up, down = fleet_room(p, ring, fleet, tick, lead, count, local, balancing, work)

@@ -76,6 +76,7 @@ def library(
     rows: int = 1,
     scenarios: int = 1,
     *,
+    areas: int = 1,
     da: float = 50.0,
     imbalance: float = 50.0,
     terminal: float = 0.0,
@@ -86,6 +87,8 @@ def library(
     lib = Library(
         series=np.zeros((scenarios, ticks, c.SERIES_W)),
         hourly=np.zeros((scenarios, hours, c.HOURLY_W)),
+        local=np.zeros((scenarios, areas, ticks, c.LOCAL_W)),
+        local_hourly=np.zeros((scenarios, areas, c.LOCAL_HOURLY_W, hours)),
         calendar=np.zeros((scenarios, ticks, c.CALENDAR_W), np.int64),
         scalars=np.zeros((scenarios, c.SCALARS_W)),
         length=np.full(scenarios, ticks, np.int64),
@@ -108,7 +111,8 @@ def library(
     lib.scalars[:, c.TERMINAL_PRICE] = lib.scalars[:, c.TERMINAL_FORECAST] = terminal
     lib.scalars[:, c.BACKGROUND_PRIORITY] = 0.9
     for direction in (UP, DN):
-        need(lib, LFM, direction, 0.0)
+        for area in range(areas):
+            need(lib, LFM, direction, 0.0, area=area)
         need(lib, MFRR, direction, 0.0, volume=100.0, reference=da, anchor=da)
     return lib
 
@@ -125,16 +129,18 @@ def need(
     limit: float | None = None,
     first: int = 0,
     last: int | None = None,
+    area: int = 0,
 ) -> None:
     """Set what a buyer needs in the MTU first..last (all by default) and what other people offer."""
     unlimited = np.inf if direction == UP else -np.inf
     at = slice(first, None if last is None else last + 1)
     base = market_column(market, direction)
-    lib.series[:, at, base + c.NEED] = mw
-    lib.series[:, at, base + c.VOLUME] = volume
-    lib.series[:, at, base + c.REF] = reference
-    lib.series[:, at, base + c.ANCHOR] = anchor
-    lib.series[:, at, base + c.LIMIT] = unlimited if limit is None else limit
+    series = lib.series if market == MFRR else lib.local[:, area]
+    series[:, at, base + c.NEED] = c.ROOMY_MW if market == LFM and mw == 0.0 else mw  # no schedule causes a need
+    series[:, at, base + c.VOLUME] = volume
+    series[:, at, base + c.REF] = reference
+    series[:, at, base + c.ANCHOR] = anchor
+    series[:, at, base + c.LIMIT] = unlimited if limit is None else limit
 
 
 def tso_needs_up(lib: Library, mw: float, price: float, reference: float, **where: int) -> None:
@@ -237,7 +243,7 @@ def busy(lib: Library, seed: int = 0) -> Library:
     Balancing needs are made small and frequent, so that many bids meet, are cut and set prices.
     """
     random = np.random.default_rng(seed)
-    series, hourly = lib.series.copy(), lib.hourly.copy()
+    series, local = lib.series.copy(), lib.local.copy()
     count, ticks = series.shape[:2]
     hours = -(-ticks // 4)
     for direction in (UP, DN):
@@ -245,14 +251,14 @@ def busy(lib: Library, seed: int = 0) -> Library:
         needed = np.where(random.random((count, hours)) < 0.5, random.uniform(0.05, 12.0, (count, hours)), 0.0)
         base = market_column(LFM, direction)
         columns = (
-            (c.NEED, needed),
+            (c.NEED, np.where(needed > 0.0, needed, -random.uniform(0.0, 20.0, (count, hours)))),
             (c.VOLUME, random.choice([0.0, 0.0, 1.0, 6.0], (count, hours))),
             (c.REF, 50.0 + sign * random.uniform(0, 30, (count, hours))),
             (c.ANCHOR, 50.0 + sign * random.uniform(30, 300, (count, hours))),
             (c.LIMIT, 50.0 + sign * random.choice([100.0, 400.0, 3000.0], (count, hours))),
         )
         for column, values in columns:
-            series[:, :, base + column] = np.repeat(values, 4, axis=1)[:, :ticks]
+            local[:, 0, :, base + column] = np.repeat(values, 4, axis=1)[:, :ticks]
         balancing = market_column(MFRR, direction)
         small = np.where(random.random((count, ticks)) < 0.4, random.integers(1, 15, (count, ticks)), 0.0)
         series[:, :, balancing + c.NEED] = small
@@ -264,7 +270,8 @@ def busy(lib: Library, seed: int = 0) -> Library:
         series[:, :, balancing + c.REF] = np.where(small > 0, reference, anchor)
     inside = np.arange(ticks) < lib.length[:, None]
     series[~inside] = 0.0
-    return replace(lib, series=series, hourly=hourly)
+    local[np.broadcast_to(~inside[:, None], local.shape[:3])] = 0.0
+    return replace(lib, series=series, local=local)
 
 
 def joined(*parts: Library) -> Library:
@@ -272,16 +279,16 @@ def joined(*parts: Library) -> Library:
 
     def padded(name: str, part: Library) -> NDArray[Any]:
         array = getattr(part, name)
-        longest = max(getattr(p, name).shape[1] for p in parts)
-        out = np.zeros((array.shape[0], longest, *array.shape[2:]), array.dtype)
-        out[:, : array.shape[1]] = array
+        axis = {"local": 2, "local_hourly": 3}.get(name, 1)
+        missing = max(getattr(p, name).shape[axis] for p in parts) - array.shape[axis]
+        out = np.pad(array, [(0, missing if k == axis else 0) for k in range(array.ndim)])
         if name == "calendar":
             out[:, array.shape[1] :, c.DA_FIRST] = -1
         return out
 
     return replace(
         parts[0],
-        **{name: np.concatenate([padded(name, part) for part in parts]) for name in ("series", "hourly", "calendar")},
+        **{name: np.concatenate([padded(name, part) for part in parts]) for name in ("series", "hourly", "calendar", "local", "local_hourly")},
         **{
             name: np.concatenate([getattr(part, name) for part in parts])
             for name in ("scalars", "length", "start_frac", "priority", "start_utc")

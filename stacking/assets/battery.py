@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import state as s
-from ..build import law, part
+from ..build import law
 from ..state import ahead, hour_cell
 from ..units import MTU_PER_HOUR
 
@@ -87,9 +87,9 @@ def battery_span_mw(p: Any, ring: Any, slot: int, local: float, balancing: float
     return min(most, p[s.RATED_MW]), max(least, -p[s.RATED_MW])
 
 
-@part
+@law
 def battery_room(
-    p: Any, content: float, ring: Any, tick: int, lead: int, count: int, local: float, balancing: float
+    p: Any, content: float, ring: Any, tick: int, lead: int, count: int, local: float, balancing: float, work: Any
 ) -> tuple[float, float, float, float]:
     """Return what the battery can still add in each of `count` MTU from tick + lead on, looking over all its commitments.
 
@@ -102,6 +102,7 @@ def battery_room(
         tick: now.
         lead, count: the block of MTU.
         local, balancing: 1 if commitments in that market are visible.
+        work: scratch.
 
     Returns:
         MW up, MW down, lowest and highest content (MWh) at the full hour behind the window.
@@ -109,15 +110,20 @@ def battery_room(
     into, out = p[s.INTO], p[s.OUT]
     low, high = content, content
     up_room, down_room, up_energy, down_energy = FAR_MWH, FAR_MWH, FAR_MWH, FAR_MWH
-    for j in range(s.WINDOW):
+    for j in range(s.WINDOW):  # a loop of its own, so that the compiler takes several MTU at once
         most, least = battery_span_mw(p, ring, j + s.PAST, local, balancing)
-        low -= drain_mwh(most, into, out)
-        high -= drain_mwh(least, into, out)
-        if j >= lead + count - 1:
-            up_room, down_room = min(up_room, low - p[s.MIN_MWH]), min(down_room, p[s.MAX_MWH] - high)
-        elif j >= lead:  # inside the block only the MTU so far have taken their part
+        work[s.DRAIN_MOST + j], work[s.DRAIN_LEAST + j] = drain_mwh(most, into, out), drain_mwh(least, into, out)
+    end = lead + count - 1
+    for j in range(end):
+        low -= work[s.DRAIN_MOST + j]
+        high -= work[s.DRAIN_LEAST + j]
+        if j >= lead:  # inside the block only the MTU so far have taken their part
             up_energy = min(up_energy, (low - p[s.MIN_MWH]) / (j - lead + 1))
             down_energy = min(down_energy, (p[s.MAX_MWH] - high) / (j - lead + 1))
+    for j in range(end, s.WINDOW):
+        low -= work[s.DRAIN_MOST + j]
+        high -= work[s.DRAIN_LEAST + j]
+        up_room, down_room = min(up_room, low - p[s.MIN_MWH]), min(down_room, p[s.MAX_MWH] - high)
     # the rest of the hour in which the window ends, then whole hours
     edge = tick + s.WINDOW
     left = -edge % MTU_PER_HOUR

@@ -110,7 +110,7 @@ def add_corner(work: Any, kind: int, at: float, change: float) -> None:
     work[s.SLOPE + kind * width + whole] += change
 
 
-@part
+@law
 def fleet_room(
     p: Any, ring: Any, expected: Any, tick: int, lead: int, count: int, local: float, balancing: float, work: Any
 ) -> tuple[float, float]:

@@ -39,7 +39,7 @@ def _reserved(ring: Any, slot: int, local: float, balancing: float) -> tuple[flo
     return most, least
 
 
-@part
+@law
 def load_room(
     p: Any, state: Any, ring: Any, forecast: Any, tick: int, lead: int, count: int, known_min: int, local: float,
     balancing: float, same_day: bool,

@@ -10,15 +10,16 @@ import numpy as np
 
 from .. import columns as c
 from ..errors import StackingError
+from ..network import Network
 from ..portfolio import Portfolio
 from ..units import MTU_PER_HOUR
+from .areas import Market, draw_areas, local_markets
 from .balancing import draw_balancing, forecast_need
 from .calendar import clock as make_clock
 from .calendar import time_zone
 from .forecast import draw_forecasts
 from .keys import ALL, ScenarioKey, stream, whole_number
 from .library import Library, World, pack
-from .local import draw_local
 from .parameters import Parameters, load_parameters
 from .prices import day_ahead
 
@@ -39,6 +40,7 @@ def generate(
     *,
     rows: int | None = None,
     portfolios: Sequence[Portfolio] = (),
+    network: Network | None = None,
     days: int = 7,
     parameters: Parameters | str | Path | None = None,
     timezone: str = "Europe/Oslo",
@@ -51,6 +53,7 @@ def generate(
         keys: at least one; see ``scenario_keys``.
         rows: portfolios for which start contents and tie-breaks are drawn; by default those given, else 1.
         portfolios: in row order; their charging sessions and loads are drawn.
+        network: its local markets are drawn, each with needs of its own; one market by default.
         days: delivery days of an episode, 1 to 62.
         parameters: a set that is shipped such as "dk1_2024" or "no2_2025:eon", a parameter file, loaded parameters, or
             None for "no2_2025"; see ``load_parameters``.
@@ -83,7 +86,8 @@ def generate(
     days = episode_days(days)
     time_zone(timezone)
     settings = load_parameters(parameters)
-    worlds = [_world(key, days, timezone, settings) for key in keys]
+    markets = local_markets(network, settings)
+    worlds = [_world(key, days, timezone, settings, markets) for key in keys]
     sources = sorted({key.source for key in keys})
     return pack(
         worlds,
@@ -115,7 +119,7 @@ def episode_days(days: int) -> int:
     return days
 
 
-def _world(key: ScenarioKey, days: int, timezone: str, p: Parameters) -> World:
+def _world(key: ScenarioKey, days: int, timezone: str, p: Parameters, markets: tuple[Market, ...]) -> World:
     first = dt.date(p.start.year, 1, 1)
     year_days = (dt.date(p.start.year + 1, 1, 1) - first).days
     clock = make_clock(first + dt.timedelta(days=int(stream(key, "start day").integers(year_days))), days, timezone)
@@ -123,7 +127,7 @@ def _world(key: ScenarioKey, days: int, timezone: str, p: Parameters) -> World:
     da_hour, score, slow = day_ahead(key, clock, p.day_ahead)
     da_price = np.repeat(da_hour, MTU_PER_HOUR)[:ticks]
     balancing = draw_balancing(key, da_price, np.repeat(score, MTU_PER_HOUR)[:ticks], p.balancing)
-    local = draw_local(key, clock, slow, p.local, p.forecast)
+    local = draw_areas(key, clock, slow, p, markets)
     terminal = max(0.0, float(da_hour[end : end + 24].mean()))
     noise = stream(key, "terminal forecast").standard_normal()
     return World(
@@ -135,8 +139,8 @@ def _world(key: ScenarioKey, days: int, timezone: str, p: Parameters) -> World:
         imbalance_price=balancing.imbalance_price,
         dominant=balancing.dominant,
         need_forecast_mw=forecast_need(key, balancing.need_mw[c.UP] - balancing.need_mw[c.DN], p.forecast),
-        local=local.background,
-        hourly=draw_forecasts(key, da_hour, end, local, p.forecast),
+        local=local,
+        hourly=draw_forecasts(key, da_hour, end, local[0], p.forecast),
         terminal_price=terminal,
         terminal_forecast=max(0.0, terminal * (1.0 + p.forecast.terminal_error_frac * noise)),
         draws=key,

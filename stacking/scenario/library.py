@@ -18,6 +18,7 @@ from ..portfolio import Portfolio
 from ..units import MTU_PER_HOUR
 from .calendar import TAIL_HOURS, Clock
 from .keys import ScenarioKey, stream
+from .local import LocalSeries
 from .sites import Sites, draw_sites
 
 START_FRAC = (0.2, 0.8)
@@ -32,6 +33,8 @@ class Library:
 
     series: Floats  # (S, T, SERIES_W)
     hourly: Floats  # (S, H, HOURLY_W), H = ceil(T / 4) + 48
+    local: Floats  # (S, A, T, LOCAL_W) local markets; a need is a signed margin: background load - limit
+    local_hourly: Floats  # (S, A, LOCAL_HOURLY_W, H) their forecasts
     calendar: NDArray[np.int64]  # (S, T, CALENDAR_W)
     scalars: Floats  # (S, SCALARS_W)
     length: NDArray[np.int64]  # (S,) ticks
@@ -43,21 +46,7 @@ class Library:
     source: str
     timezone: str
     notes: tuple[str, ...] = ()  # gaps, skipped windows and other things a reader of results must know
-    sites: Sites | None = None
-
-    @property
-    def local(self) -> Floats:
-        """Return the series of the local markets, (S, A, T, LOCAL_W); a need is a signed margin."""
-        out = self.series[:, None, :, : c.LOCAL_W].copy()
-        for direction in (c.UP, c.DN):
-            need = out[..., c.market_column(c.LFM, direction) + c.NEED]
-            need[need == 0.0] = c.ROOMY_MW
-        return out
-
-    @property
-    def local_hourly(self) -> Floats:
-        """Return the forecasts of the local markets, (S, A, LOCAL_HOURLY_W, H)."""
-        return self.hourly[:, None, :, c.LFM_NEED_FAR :].transpose(0, 1, 3, 2)
+    sites: Sites | None = None  # charging sessions and loads; None: drawn without portfolios that have any
 
     def __len__(self) -> int:
         """Return the number of scenarios."""
@@ -81,7 +70,7 @@ class World:
     imbalance_price: Floats  # (L,)
     dominant: Floats  # (L,)
     need_forecast_mw: Floats  # (L,)
-    local: Floats  # (2, BACKGROUND_W, H) background of the local market
+    local: tuple[LocalSeries, ...]  # local markets, from the leaves to the root
     hourly: Floats  # (H, HOURLY_W)
     terminal_price: float
     terminal_forecast: float
@@ -116,6 +105,8 @@ def pack(
     library = Library(
         series=np.zeros((count, ticks, c.SERIES_W)),
         hourly=np.zeros((count, hours, c.HOURLY_W)),
+        local=np.zeros((count, len(worlds[0].local), ticks, c.LOCAL_W)),
+        local_hourly=np.zeros((count, len(worlds[0].local), c.LOCAL_HOURLY_W, hours)),
         calendar=np.zeros((count, ticks, c.CALENDAR_W), dtype=np.int64),
         scalars=np.zeros((count, c.SCALARS_W)),
         length=np.array([world.clock.ticks for world in worlds], dtype=np.int64),
@@ -135,6 +126,10 @@ def pack(
     for s, world in enumerate(worlds):
         _fill_series(library.series[s, : world.clock.ticks], world, depth_mw)
         library.hourly[s, : world.clock.hours] = world.hourly
+        for a, area in enumerate(world.local):
+            _fill_local(library.local[s, a, : world.clock.ticks], area)
+            library.local_hourly[s, a, :2, : world.clock.hours] = area.need_forecast_mw
+            library.local_hourly[s, a, 2:, : world.clock.hours] = area.limit_forecast
         library.calendar[s, : world.clock.ticks] = world.clock.table
         library.scalars[s, c.TERMINAL_PRICE] = world.terminal_price
         library.scalars[s, c.TERMINAL_FORECAST] = world.terminal_forecast
@@ -163,11 +158,19 @@ def mfrr_background(direction: int, da_price: Floats, price: Floats, need_mw: Fl
     return out
 
 
+def _fill_local(local: Floats, area: LocalSeries) -> None:
+    """Write a local market per MTU; its need becomes a margin, negative where there is room."""
+    for direction in (c.UP, c.DN):
+        at = c.market_column(c.LFM, direction)
+        local[:, at : at + c.BACKGROUND_W] = np.repeat(area.background[direction], MTU_PER_HOUR, axis=1)[:, : len(local)].T
+        local[:, at + c.NEED] = np.repeat(area.margin_mw[direction], MTU_PER_HOUR)[: len(local)]
+
+
 def _fill_series(series: Floats, world: World, depth_mw: float) -> None:
     ticks = len(series)
     for direction in (c.UP, c.DN):
         at = c.market_column(c.LFM, direction)
-        series[:, at : at + c.BACKGROUND_W] = np.repeat(world.local[direction], MTU_PER_HOUR, axis=1)[:, :ticks].T
+        series[:, at : at + c.BACKGROUND_W] = np.repeat(world.local[0].background[direction], MTU_PER_HOUR, axis=1)[:, :ticks].T
         at = c.market_column(c.MFRR, direction)
         series[:, at : at + c.BACKGROUND_W] = mfrr_background(
             direction, world.da_price, world.mfrr_price[direction], world.mfrr_need_mw[direction], depth_mw
@@ -190,6 +193,8 @@ def check(library: Library) -> None:
     shapes = {
         "series": (count, ticks, c.SERIES_W),
         "hourly": (count, hours, c.HOURLY_W),
+        "local": (count, library.local.shape[1], ticks, c.LOCAL_W),
+        "local_hourly": (count, library.local.shape[1], c.LOCAL_HOURLY_W, hours),
         "calendar": (count, ticks, c.CALENDAR_W),
         "scalars": (count, c.SCALARS_W),
         "length": (count,),

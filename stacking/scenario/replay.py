@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import columns as c
+from ..network import Network
 from ..portfolio import Portfolio
 from ..units import MTU_PER_HOUR
+from .areas import Market, draw_areas, local_markets
 from .balancing import BalancingSeries, draw_balancing, draw_volumes, forecast_need, imbalance_price
 from .calendar import TAIL_HOURS, time_zone
 from .calendar import clock as make_clock
@@ -20,7 +22,6 @@ from .forecast import draw_forecasts
 from .generator import episode_days
 from .keys import ALL, ScenarioKey, whole_number
 from .library import Library, World, pack
-from .local import draw_local
 from .parameters import Balancing, Parameters, load_parameters
 from .table import PriceTable, read_table
 from .windows import Plan, choose_windows, cut, first_tick, short_tails
@@ -35,6 +36,7 @@ def replay(
     seed: int = 0,
     rows: int | None = None,
     portfolios: Sequence[Portfolio] = (),
+    network: Network | None = None,
     days: int = 7,
     timezone: str = "Europe/Copenhagen",
     count: int | None = None,
@@ -52,6 +54,7 @@ def replay(
         seed: seed of the parts that are drawn.
         rows: portfolios for which start contents and tie-breaks are drawn; by default those given, else 1.
         portfolios: in row order; their charging sessions and loads are drawn, or replayed by date from their files.
+        network: its local markets are drawn, each with needs of its own; one market by default.
         days: delivery days of an episode, 1 to 62.
         timezone: IANA name of the zone whose days are delivered.
         count: at most so many windows, spread evenly over the split; None for all.
@@ -69,8 +72,9 @@ def replay(
     table = read_table(paths)
     plan = Plan.of(table, settings.balancing)
     kept, said = choose_windows(table, plan, split, days, timezone, count)
+    markets = local_markets(network, settings)
     worlds = [
-        _world(table, plan, ScenarioKey(split, table.source, seed, int(f"{day:%Y%m%d}")), day, days, timezone, settings)
+        _world(table, plan, ScenarioKey(split, table.source, seed, int(f"{day:%Y%m%d}")), day, days, timezone, settings, markets)
         for day in kept
     ]
     notes = (*table.notes, *plan.notes, *said, *short_tails(table, [world.clock for world in worlds]))
@@ -86,7 +90,10 @@ def replay(
     )
 
 
-def _world(table: PriceTable, plan: Plan, key: ScenarioKey, day: dt.date, days: int, timezone: str, p: Parameters) -> World:
+def _world(
+    table: PriceTable, plan: Plan, key: ScenarioKey, day: dt.date, days: int, timezone: str, p: Parameters,
+    markets: tuple[Market, ...],
+) -> World:  # fmt: skip
     clock = make_clock(day, days, timezone)
     at, ticks, end = first_tick(table, clock), clock.ticks, clock.ticks // MTU_PER_HOUR
     draws = ScenarioKey(ALL, key.source, key.seed, key.episode)  # a window is the same in every split
@@ -94,7 +101,7 @@ def _world(table: PriceTable, plan: Plan, key: ScenarioKey, day: dt.date, days: 
     da_hour = da.reshape(-1, MTU_PER_HOUR).mean(axis=1)
     series = _balancing(table, plan, draws, at, da[:ticks], p.balancing)
     need = series.need_mw[c.UP] - series.need_mw[c.DN]
-    local = draw_local(draws, clock, None, p.local, p.forecast)
+    local = draw_areas(draws, clock, None, p, markets)
     # what is known at noon of the day before: prices up to the end of that day
     known = at + int(np.searchsorted(clock.day, 1)) * MTU_PER_HOUR
     trailing = table.columns["da_price"][max(known - p.forecast.terminal_trailing_days * 96, 0) : known]
@@ -107,8 +114,8 @@ def _world(table: PriceTable, plan: Plan, key: ScenarioKey, day: dt.date, days: 
         imbalance_price=series.imbalance_price,
         dominant=series.dominant,
         need_forecast_mw=forecast_need(draws, need, p.forecast),
-        local=local.background,
-        hourly=draw_forecasts(draws, da_hour, end, local, p.forecast),
+        local=local,
+        hourly=draw_forecasts(draws, da_hour, end, local[0], p.forecast),
         terminal_price=max(0.0, float(da_hour[end : end + 24].mean())),
         terminal_forecast=max(0.0, float(np.nanmean(trailing))),
         draws=draws,

@@ -174,11 +174,13 @@ def test_too_short_and_constant_series_are_named():
 def test_a_series_that_repeats_itself_or_lacks_an_hour_is_named():
     hour = np.repeat(np.arange(24 * 40) % 24, 4)
     with pytest.raises(StackingError, match="vary") as caught:
-        calibrate(PriceTable(FIRST, {"da_price": 40.0 + hour}, "clock", ()), timezone="UTC")
+        calibrate(PriceTable(FIRST, {"da_price": (40.0 + hour).astype(np.float64)}, "clock", ()), timezone="UTC")
     assert caught.value.key == "da_price"
     random = np.repeat(np.random.default_rng(0).standard_normal(24 * 40), 4)
     with pytest.raises(StackingError, match="vary") as caught:
-        calibrate(PriceTable(FIRST, {"da_price": np.where(hour == 3, np.nan, random)}, "hole", ()), timezone="UTC")
+        calibrate(
+            PriceTable(FIRST, {"da_price": np.where(hour == 3, np.nan, random).astype(np.float64)}, "hole", ()), timezone="UTC"
+        )
     assert "hour 3" in str(caught.value)
     calibrate(PriceTable(FIRST, {"da_price": random}, "noise", ()), timezone="UTC")
 
