@@ -9,6 +9,7 @@ from typing import Any
 from .config import Design, Product, read_toml, validated
 from .errors import StackingError
 from .portfolio import Portfolio
+from .presets import load_preset
 
 _HERE = Path(__file__).parent
 PRODUCTS_FILE = _HERE / "products.toml"
@@ -87,8 +88,24 @@ def _inherit(raw: dict[str, Any], name: str, place: str, key: str = "base") -> d
 
 
 def default_portfolios() -> tuple[Portfolio, ...]:
-    """Return the default portfolio: one battery of 5 MW / 10 MWh."""
+    """Return the default portfolio: a battery of 5 MW / 10 MWh, 100 charging points of 11 kW and an industrial load of 2 MW."""
     return load_portfolios(PORTFOLIO_FILE)
+
+
+def _complete(table: Any, file: Path) -> Any:
+    """Return a portfolio table with the preset of its load filled in and its files found beside the portfolio file."""
+    if not isinstance(table, dict):
+        return table
+    out = dict(table)
+    load = out.get("load")
+    if isinstance(load, dict) and "preset" in load:
+        own = {key: value for key, value in load.items() if key != "preset"}
+        out["load"] = {**load_preset(load["preset"]), **own}
+    for kind, key in (("fleet", "sessions_file"), ("load", "profile_file")):
+        asset = out.get(kind)
+        if isinstance(asset, dict) and isinstance(asset.get(key), str):
+            out[kind] = {**asset, key: str(file.parent / asset[key])}
+    return out
 
 
 def load_portfolios(path: str | Path) -> tuple[Portfolio, ...]:
@@ -105,7 +122,7 @@ def load_portfolios(path: str | Path) -> tuple[Portfolio, ...]:
         raise StackingError("A portfolio file holds one or more [[portfolio]] tables and nothing else.", place=place,
                             key=unknown[0] if unknown else "portfolio", allowed="[[portfolio]]",
                             remedy="See docs/portfolios.md for an example.")  # fmt: skip
-    records = [validated(Portfolio, table, f"{place} portfolio {i + 1}") for i, table in enumerate(tables)]
+    records = [validated(Portfolio, _complete(table, Path(path)), f"{place} portfolio {i + 1}") for i, table in enumerate(tables)]
     portfolios = tuple(
         record if record.count == 1 else record.model_copy(update={"name": f"{record.name} {i + 1}", "count": 1})
         for record in records

@@ -93,7 +93,7 @@ class Rules(Record):
     forward_price: Literal["marginal", "as_bid", "better"] = "marginal"
     pooling: StrictBool = False
     baseline: Literal["schedule", "nomination", "mean", "quiet_mean"] = "schedule"
-    id_half_spread_eur_per_mwh: NonNegative = 5.0
+    id_half_spread_eur_per_mwh: NonNegative = 8.0
     terminal_factor: NonNegative = 1.0
 
 
