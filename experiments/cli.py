@@ -316,19 +316,23 @@ def bench_realism(
 def bench_engine(
     name: Annotated[list[str] | None, typer.Option("--only", help="Name of a benchmark; may be repeated.")] = None,
     repetitions: Annotated[int | None, typer.Option(min=1, help="Episodes per benchmark.")] = None,
+    design: Annotated[list[str] | None, typer.Option("--design", help="Design or .toml file (norflex_eam); repeatable.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A short look: fewer episodes, not the largest sizes.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure the engine on one pinned core, beside a bare state-of-charge update."""
-    from .benchmarks import engine, registry
+    """Measure the engine and its Mesa face on one pinned core, beside a bare state-of-charge update (some five minutes)."""
+    from .benchmarks import engine, engine_report, registry
     from .runner import ensure_compiled
 
-    specs = [registry.bench_spec(each) for each in name] if name else list(registry.SPECS)
+    specs = [registry.bench_spec(each) for each in name] if name else [s for s in registry.SPECS if s.quick or not quick]
+    designs = design or [engine.DESIGN]
     ensure_compiled("serial", note)
-    speeds = engine.measure(specs, repetitions)
+    with progress_bar("Measuring", len(specs) * len(designs)) as advance:
+        speeds = engine.measure(specs, repetitions, designs, quick, advance)
     if as_json:
-        print_json(engine.to_data(speeds))
+        print_json(engine_report.to_data(speeds))
     else:
-        typer.echo(engine.to_text(speeds))
+        typer.echo(engine_report.to_text(speeds))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 BACKENDS = ("serial", "parallel", "python")
 prange = range  # in plain Python and serial builds; the parallel build replaces it by numba's
 
+
+def index(position: int) -> int:
+    """Return a position that is never negative; compiled, an unsigned one, which spares the test for counting from the end."""
+    return position
+
+
 _LAW = "__stacking_law__"
 _PART = "__stacking_part__"
 _BUILT: dict[tuple[str, str], Callable[..., Any]] = {}
@@ -78,14 +84,14 @@ def _compile(kernel: FunctionType, backend: str, name: str) -> Callable[..., Any
     import numba
 
     laws: dict[FunctionType, Any] = {}
+    swapped = {"prange": numba.prange if backend == "parallel" else range, "index": numba.uint64}
 
     def inline(function: FunctionType) -> Any:
         if function not in laws:
             copied = not hasattr(function, _PART)
-            laws[function] = numba.njit(forceinline=copied, **_options("serial"))(_with_globals(function, inline, {}))
+            laws[function] = numba.njit(forceinline=copied, **_options("serial"))(_with_globals(function, inline, swapped))
         return laws[function]
 
-    swapped = {"prange": numba.prange} if backend == "parallel" else {"prange": range}
     named = _with_globals(kernel, inline, swapped, name)
     return numba.njit(cache=True, **_options(backend))(named)
 

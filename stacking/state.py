@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .build import law
+from .build import index, law
 
 # ---- asset kinds: blocks of columns ----------------------------------------------------------------------------------
 BATTERY, FLEET, LOAD = 0, 1, 2
@@ -137,19 +137,19 @@ def slot_of(tau: int, tick: int) -> int:
 @law
 def ahead(ring: Any, kind: int, field: int, slot: int) -> float:
     """Return a field of an asset kind in one MTU."""
-    return float(ring[AHEAD + (kind * ASSET_FIELDS + field) * SLOTS + slot])
+    return float(ring[index(AHEAD + (kind * ASSET_FIELDS + field) * SLOTS + slot)])
 
 
 @law
 def cell(ring: Any, slot: int, column: int) -> float:
     """Return a book column of one MTU."""
-    return float(ring[BOOK + slot * BOOK_W + column])
+    return float(ring[index(BOOK + slot * BOOK_W + column)])
 
 
 @law
 def hour_cell(ring: Any, field: int, hour: int) -> float:
     """Return a field of the hourly plan; hours since the first tick."""
-    return float(ring[PLAN + field * PLAN_HOURS + hour % PLAN_HOURS])
+    return float(ring[index(PLAN + field * PLAN_HOURS + hour % PLAN_HOURS)])
 
 
 @law

@@ -19,11 +19,10 @@ from stacking.assets.battery import deliverable_mw, drain_mwh, power_for_drain_m
 from stacking.compile import compile_portfolios, lead_mtu
 from stacking.coordination import round_down
 from stacking.engine import Engine
-from stacking.kernel import take_plan
+from stacking.kernel import move_slots, take_plan
 from stacking.lookahead import (
     add_ahead,
     free_power,
-    known_mw,
     pending_in,
     publish_market,
     reserve,
@@ -47,7 +46,7 @@ from stacking.markets.merit_order import (
 from stacking.portfolio import Battery, Fleet, Load, Portfolio
 from stacking.scenario import generate, scenario_keys
 from stacking.settlement import forwarded_price, local_pay_eur, overlap_mw, shortfall_shares_mw
-from stacking.state import ahead, cell, column, hour_cell
+from stacking.state import ahead, cell, column, hour_cell, slot_of
 from stacking.units import MTU_H, POWER_EPSILON_MW
 
 from ..toy import busy, design, portfolio
@@ -158,7 +157,7 @@ def commitments(draw: st.DrawFn):
     for tau in range(tick - quarter, tick):
         content -= drain_mwh(hour_cell(ring, s.PLAN_BATTERY, tau // 4), p[s.INTO], p[s.OUT])
     for tau in range(tick, tick + s.WINDOW):
-        take_plan(ring, tau)
+        take_plan(ring, tau, slot_of(tau, tick))
     state = np.zeros(s.STATE_W)
     state[s.CONTENT] = content
     w = SimpleNamespace(p=p, tick=tick, state=state, ring=ring, work=np.zeros(s.SCRATCH_W))
@@ -169,11 +168,11 @@ def commitments(draw: st.DrawFn):
         amount = draw(st.sampled_from([0.3, 1.0])) * room(w, lead, count)[direction]
         if field == s.SCHEDULED:
             for tau in range(tick + lead, tick + lead + count):
-                add_ahead(ring, s.BATTERY, field, tau % s.SLOTS, amount if direction == 0 else -amount)
+                add_ahead(ring, s.BATTERY, field, slot_of(tau, tick), amount if direction == 0 else -amount)
             continue
-        reserve(p, ring, tick + lead, count, field, direction, amount, w.work)
+        reserve(p, ring, lead + s.PAST, count, field, direction, amount, w.work)
         if known:  # a sale whose result is published: highest and lowest call are one
-            reserve(p, ring, tick + lead, count, field + 1 - 2 * direction, direction, amount, w.work)
+            reserve(p, ring, lead + s.PAST, count, field + 1 - 2 * direction, direction, amount, w.work)
     return w
 
 
@@ -183,7 +182,7 @@ def path(w: SimpleNamespace, called: list[float], extra: Mapping[int, Any]) -> l
     for j in range(BEYOND - w.tick % 4):
         power = extra.get(j, 0.0)
         if j < s.WINDOW:
-            slot = (w.tick + j) % s.SLOTS
+            slot = slot_of(w.tick + j, w.tick)
             highest = sum(ahead(w.ring, s.BATTERY, k, slot) for k in (s.HI_LOCAL, s.HI_BALANCING))
             lowest = sum(ahead(w.ring, s.BATTERY, k, slot) for k in (s.LO_LOCAL, s.LO_BALANCING))
             power += ahead(w.ring, s.BATTERY, s.SCHEDULED, slot) + lowest + called[j] * (highest - lowest)
@@ -268,7 +267,7 @@ class Told:
         if day[c.DA_FIRST] >= 0:
             for hour in range(day[c.DA_FIRST] // 4, (day[c.DA_FIRST] + day[c.DA_COUNT]) // 4):
                 self.hours[hour] = hour_cell(ring, s.PLAN_BATTERY, hour)
-        self.trades[tick + 4] = cell(ring, (tick + 4) % s.SLOTS, s.ID_MW)
+        self.trades[tick + 4] = cell(ring, slot_of(tick + 4, tick + 1), s.ID_MW)
 
     def power(self, tau: int) -> float:
         """Return the schedule of one MTU, MW; nothing is scheduled after the end."""
@@ -309,7 +308,7 @@ def test_feasible_power_is_right_at_every_tick_of_an_episode():
             for j in range(length - tick):
                 up = down = told[world].power(tick + j)
                 if j < s.WINDOW:
-                    slot = (tick + j) % s.SLOTS
+                    slot = slot_of(tick + j, tick)
                     up += ahead(ring, s.BATTERY, s.HI_LOCAL, slot) + ahead(ring, s.BATTERY, s.HI_BALANCING, slot)
                     down += ahead(ring, s.BATTERY, s.LO_LOCAL, slot) + ahead(ring, s.BATTERY, s.LO_BALANCING, slot)
                 spans.append((min(up, p[s.RATED_MW]), max(down, -p[s.RATED_MW])))
@@ -366,13 +365,27 @@ def test_the_observed_schedule_and_commitments_are_ones_own(rows: int):
                 power = own.power(t) if t < length else 0.0
                 for ledger, known in ((c.LFM, t - t % 4 <= tick + 8), (c.MFRR, t <= tick + 1)):  # as far as results are out
                     if known:
-                        up, down = (book[t % s.SLOTS, column(ledger, s.SOLD, d)] for d in range(2))
+                        up, down = (book[slot_of(t, tick), column(ledger, s.SOLD, d)] for d in range(2))
                         power, sold = power + up - down, sold + (up != down)
                 net.append(power)
             assert seen[v.BOOK : v.BOOK + 12].tolist() == pytest.approx(net, abs=1e-5), (world, row, tick)
             nonzero += bool(np.any(seen[v.BOOK + 14 : v.BOOK + 36]))
     assert nonzero > 200
     assert sold > 200
+
+
+def test_what_lies_ahead_moves_by_one_slot():
+    """Every field of every MTU moves one slot towards the past; what enters is empty, what is older is forgotten."""
+    ring = np.random.default_rng(1).random(s.RING_W).astype(np.float32)
+    before = ring.copy()
+    move_slots(ring)
+    for first, last, shape in ((s.AHEAD, s.BOOK, (s.AHEAD_COLS, s.SLOTS)), (s.BOOK, s.PLAN, (s.SLOTS, s.BOOK_W))):
+        now, then = ring[first:last].reshape(shape), before[first:last].reshape(shape)
+        if first == s.BOOK:
+            now, then = now.T, then.T
+        assert (now[:, :-1] == then[:, 1:]).all()
+        assert (now[:, -1] == 0.0).all()
+    assert (ring[s.PLAN :] == before[s.PLAN :]).all()
 
 
 # ---- how offers and orders are split over assets ------------------------------------------------------------------------
@@ -411,17 +424,17 @@ shares = st.sampled_from([0.0, 1.0]) | st.floats(0.0, 1.0)
 @given(mixed_portfolios(), rooms_mw, st.sampled_from([s.HI_LOCAL, s.HI_BALANCING]), shares, shares, shares, shares)
 def test_offers_and_orders_are_split_by_cost_within_what_each_asset_offered(p, free, field, up, down, sold_up, sold_down):
     """Parts add up to the offer and to the order; none is larger than what its asset has; the cheapest asset goes first."""
-    ring, work, tau, count = np.zeros(s.RING_W, np.float32), np.zeros(s.SCRATCH_W), 40, 4
+    ring, work, first, count = np.zeros(s.RING_W, np.float32), np.zeros(s.SCRATCH_W), 5, 4
     work[s.ROOM : s.ROOM + 6] = free
     offers = [up * sum(free[0::2]), down * sum(free[1::2])]
     for d in range(2):
-        reserve(p, ring, tau, count, field, d, offers[d], work)
-    for t in range(tau - 2, tau + 12):
+        reserve(p, ring, first, count, field, d, offers[d], work)
+    for slot in range(s.SLOTS):
         for d, sign in ((0, 1.0), (1, -1.0)):
-            parts = [sign * ahead(ring, kind, field + d, t % s.SLOTS) for kind in range(s.KINDS_W)]
-            inside = tau <= t < tau + count
+            parts = [sign * ahead(ring, kind, field + d, slot) for kind in range(s.KINDS_W)]
+            inside = first <= slot < first + count
             assert parts == pytest.approx(cheapest_first(p, free[d::2], offers[d]) if inside else [0.0] * 3, abs=NEAR_MWH)
-    slot, local, ledger = tau % s.SLOTS, field == s.HI_LOCAL, c.LFM if field == s.HI_LOCAL else c.MFRR
+    slot, local, ledger = first, field == s.HI_LOCAL, c.LFM if field == s.HI_LOCAL else c.MFRR
     order = [sold_up * offers[0], sold_down * offers[1]]
     for d in range(2):
         ring[s.BOOK + slot * s.BOOK_W + column(ledger, s.SOLD, d)] = order[d]
@@ -434,7 +447,10 @@ def test_offers_and_orders_are_split_by_cost_within_what_each_asset_offered(p, f
     publish_market(p, ring, slot, field, local, work)
     if max(offers) > 1e-6:
         assert not pending_in(ring, slot, field, field + 1)
-        assert known_mw(ring, slot, field, field + 1) == pytest.approx(order[0] - order[1], abs=4 * NEAR_MWH)
+        assert cell(ring, slot, s.KNOWN_BATTERY) == pytest.approx(parts[s.BATTERY], abs=NEAR_MWH)
+        assert cell(ring, slot, s.KNOWN_LOCAL if local else s.KNOWN_BALANCING) == pytest.approx(
+            order[0] - order[1], abs=4 * NEAR_MWH
+        )
     kept = ring.copy()
     publish_market(p, ring, slot, field, local, work)
     split_order(p, ring, slot, field, local, s.SHARE + 3, work)
@@ -698,8 +714,8 @@ def plan_tables(draw: st.DrawFn, *, ties: bool = True):
         columns = (s.HOUR_PRICE, s.HOUR_POWER, s.HOUR_CONTENT, s.HOUR_BUY, s.HOUR_SELL, s.HOUR_LOW, s.HOUR_HIGH)
         margins = draw(st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.0, 0.3)]))  # the reserve may be used already
         values = (draw(money), power, content, limit, draw(st.sampled_from([0.5, 1.0])) * limit, margins[0], size - margins[1])
-        for column, value in zip(columns, values, strict=True):
-            work[hour_column(k, column)] = value
+        for name, value in zip(columns, values, strict=True):
+            work[hour_column(k, name)] = value
     return work, n, charge, discharge
 
 
