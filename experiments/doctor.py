@@ -73,7 +73,7 @@ def _data_files() -> str:
 
 
 def _tiny_world() -> str:
-    """Step one battery for some ticks on the plain-Python kernel, trading in every market."""
+    """Step the default portfolio for some ticks on the plain-Python kernel, trading in every market."""
     import numpy as np
 
     from stacking.catalogue import default_portfolios, load_design
@@ -83,8 +83,9 @@ def _tiny_world() -> str:
     from ..agents.population import Population
     from ..agents.strategies import make_strategy
 
-    library = generate(scenario_keys("train", 1), days=1)
-    engine = Engine(load_design("norflex_eam"), default_portfolios()[:1], library, backend="python")
+    portfolios = default_portfolios()
+    library = generate(scenario_keys("train", 1), portfolios=portfolios, days=1)
+    engine = Engine(load_design("norflex_eam"), portfolios, library, backend="python")
     population = Population({"stacked": make_strategy("stacked")}, ["stacked"], layout=engine.compiled.layout)
     population.start([0])
     for _ in range(TICKS):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stacking.catalogue import DESIGNS_FOLDER, default_portfolios, design_from, design_names, load_portfolios
+from stacking.catalogue import DESIGNS_FOLDER, design_from, design_names
 from stacking.config import Design, read_toml
 from stacking.errors import StackingError
 from stacking.scenario import Library, generate, replay, scenario_keys
@@ -20,11 +20,13 @@ from ..agents.guard import TIME_LIMIT_S
 from ..agents.parameters import read_tuned, shipped_parameters
 from ..agents.strategies import Strategy, load_strategy, make_strategy, strategy_names, values_of
 from .compare import BASELINE
-from .runner import REFERENCE, Contest, check_backend
+from .players import MIXED, Mixed, Players, chosen_players, mixed_strategies
+from .runner import REFERENCE, Contest, check_backend, check_memory
 
 DESIGNS = ("exclusive", "parallel", "parallel_late", "parallel_adjusted", "norflex_eam")
 """The designs of the default comparison: all with the mFRR market of today."""
 
+SCENARIOS = 30
 MOST_SCENARIO_DAYS = 50_000
 GENERATED_ZONE, PRICES_ZONE = "Europe/Oslo", "Europe/Copenhagen"
 
@@ -42,6 +44,8 @@ class Request:
     timezone: str | None = None
     world: str | None = None  # parameters of what is drawn: set, set:local regime, or file
     portfolio: str | None = None
+    population: str | None = None  # NAME or FILE, with :COUNT
+    network: str | None = None
     consent: str = "own"
     pooling: bool | None = None
     overrides: tuple[str, ...] = ()
@@ -75,18 +79,24 @@ def prepare(request: Request) -> Setup:
     """
     check_backend(request.backend)
     designs = tuple(chosen_design(name, request.overrides, request.pooling) for name in request.designs or DESIGNS)
-    strategies, origins = chosen_strategies(request)
-    portfolios = load_portfolios(request.portfolio) if request.portfolio else default_portfolios()
-    split = request.split or ("all" if request.prices else "test")
     check_scenario_count(request.seeds, request.days)
-    library = scenarios(request, split, len(portfolios), 30)
-    contest = Contest(designs, strategies, portfolios, library, request.backend, request.time_limit_s)
+    players = chosen_players(request)
+    strategies, origins = chosen_strategies(request, players)
+    split = request.split or ("all" if request.prices else "test")
+    if not request.prices:
+        check_memory(len(designs), request.seeds or SCENARIOS, len(players.portfolios), 96 * request.days)
+    library = scenarios(request, split, players, SCENARIOS)
+    contest = Contest(
+        designs, strategies, players.portfolios, library, request.backend, request.time_limit_s, players.network
+    )
     described = {
         "designs": [design.model_dump(mode="json") for design in designs],
         "overrides": list(request.overrides),
         "strategies": origins,
         "consent": request.consent,
-        "portfolios": [p.model_dump(mode="json") for p in portfolios],
+        "network": {"name": players.network.name, "nodes": [n.model_dump(mode="json") for n in players.network.nodes]},
+        "population": request.population,
+        "portfolios": [p.model_dump(mode="json") for p in players.portfolios],
         "source": library.source,
         "split": split,
         "days": request.days,
@@ -157,7 +167,9 @@ def _value(text: str) -> Any:
 
 
 # ---- strategies ------------------------------------------------------------------------------------------------------
-def chosen_strategies(request: Request) -> tuple[dict[str, Strategy], list[dict[str, Any]]]:
+def chosen_strategies(
+    request: Request, players: Players | None = None
+) -> tuple[dict[str, Strategy | Mixed], list[dict[str, Any]]]:
     """Return label -> strategy, and where each came from; reference and baseline are always there.
 
     Raises:
@@ -166,20 +178,34 @@ def chosen_strategies(request: Request) -> tuple[dict[str, Strategy], list[dict[
     own = [spec for spec in request.strategies if spec not in (REFERENCE, BASELINE)]
     specs = [REFERENCE, BASELINE, *own] if request.strategies else list(strategy_names())
     given = _parameter_files(request.parameters)
-    strategies: dict[str, Strategy] = {}
-    origins: list[dict[str, Any]] = []
     consent = consent_name(request.consent)
+
+    def make(name: str) -> Strategy:
+        strategy = one_strategy(name, given, tuned=request.tuned)[0]
+        return strategy if strategy.name == REFERENCE else with_consent(strategy, consent)
+
+    strategies: dict[str, Strategy | Mixed] = {}
+    origins: list[dict[str, Any]] = []
+    plain: set[str] = set()
     for spec in specs:
-        strategy, origin = one_strategy(spec, given, tuned=request.tuned)
-        if strategy.name in strategies:
+        if spec == MIXED:
+            strategy = mixed_strategies(players or Players(), make)
+            origin, values, names = f"shares of the population: {strategy}", {}, list(strategy.strategies)
+        else:
+            bare, origin = one_strategy(spec, given, tuned=request.tuned)
+            strategy, values, names = bare, values_of(bare), [bare.name]
+            strategy = bare if bare.name == REFERENCE else with_consent(bare, consent)
+        label = MIXED if spec == MIXED else names[0]
+        if label in strategies:
             raise StackingError(
-                "Two strategies have the same name.", key="strategy", value=strategy.name,
+                "Two strategies have the same name.", key="strategy", value=label,
                 remedy="Name each strategy once, or change the `name` of your class.",
             )  # fmt: skip
-        strategies[strategy.name] = strategy if strategy.name == REFERENCE else with_consent(strategy, consent)
-        origins.append({"name": strategy.name, "from": origin, "parameters": values_of(strategy)})
+        strategies[label] = strategy
+        origins.append({"name": label, "from": origin, "parameters": values})
+        plain.update(names)
     for name in given:
-        if name not in strategies:
+        if name not in plain:
             raise StackingError(
                 "A parameter file is for a strategy that does not take part.", key="--parameters", value=name,
                 allowed=", ".join(strategies), remedy=f"Add --strategy {name}, or leave the file out.",
@@ -264,7 +290,7 @@ def check_scenario_count(seeds: int | None, days: int) -> None:
         )  # fmt: skip
 
 
-def scenarios(request: Request, split: str, rows: int, default_count: int) -> Library:
+def scenarios(request: Request, split: str, players: Players, default_count: int) -> Library:
     """Return the scenarios that were asked for: generated, or replayed from price files (all windows by default).
 
     Raises:
@@ -272,10 +298,13 @@ def scenarios(request: Request, split: str, rows: int, default_count: int) -> Li
     """
     if not request.prices:
         keys = scenario_keys(split, request.seeds or default_count, seed=request.seed)
-        return generate(keys, rows=rows, days=request.days, timezone=request.timezone or GENERATED_ZONE, parameters=request.world)
+        return generate(
+            keys, portfolios=players.portfolios, network=players.network, days=request.days,
+            timezone=request.timezone or GENERATED_ZONE, parameters=request.world,
+        )  # fmt: skip
     library = replay(
-        list(request.prices), split=split, seed=request.seed, rows=rows, days=request.days,
-        timezone=request.timezone or PRICES_ZONE, count=request.seeds, parameters=request.world,
+        list(request.prices), split=split, seed=request.seed, portfolios=players.portfolios, network=players.network,
+        days=request.days, timezone=request.timezone or PRICES_ZONE, count=request.seeds, parameters=request.world,
     )  # fmt: skip
     if len(library) < 2:
         raise StackingError(

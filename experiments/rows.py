@@ -11,8 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stacking import flows as f
+from stacking.network import compile_network, default_network
 from stacking.scenario import Library
 from stacking.units import MTU_H, MTU_MIN
+
+from ..agents.drawn import kind_of
+from .players import Mixed
 
 if TYPE_CHECKING:
     from .runner import Contest
@@ -54,6 +58,8 @@ def episode_rows(
     frame["start_utc"] = pd.DatetimeIndex(np.repeat(library.start_utc, rows)).tz_localize("UTC")
     frame["days"] = np.repeat((calendar[0] != "").sum(axis=1) - 1, rows)  # the first is a half day
     frame["mtu"] = length
+    for name, values in places(contest, label).items():
+        frame[name] = np.tile(np.array(values, dtype=object), n)
     frame["rated_mw"] = np.tile([p.rated_mw for p in portfolios], n)
     frame["rated_mw_hours"] = frame["rated_mw"] * length * MTU_H
     frame["net_eur"] = flows[:, : f.CASH_W].sum(axis=1)
@@ -62,6 +68,18 @@ def episode_rows(
     frame["flex_mtu_eur"] = beyond.sum(axis=2).reshape(-1)
     frame["top_mtu_eur"] = top_cash(beyond, library.length).reshape(-1)
     return pd.concat([frame, pd.DataFrame(flows, columns=list(_FLOW_NAMES))], axis=1)
+
+
+def places(contest: Contest, label: str) -> dict[str, list[str]]:
+    """Return of each portfolio: what it consists of, its node and local market ("" if none), and the strategy it plays."""
+    network, strategy = contest.network or default_network(), contest.strategies.get(label)
+    areas = compile_network(network, contest.portfolios)
+    return {
+        "kind": [kind_of(p) for p in contest.portfolios],
+        "node": [network.nodes[k].name for k in areas.row_node],
+        "area": ["" if a < 0 else areas.names[a] for a in areas.row_area],
+        "plays": list(strategy.assignment) if isinstance(strategy, Mixed) else [label] * len(contest.portfolios),
+    }
 
 
 def top_cash(cash: FloatArray, length: IntArray) -> FloatArray:

@@ -21,12 +21,14 @@ from stacking.config import Design
 from stacking.engine import Engine
 from stacking.errors import StackingError
 from stacking.kernel import advance
+from stacking.network import Network
 from stacking.portfolio import Portfolio
 from stacking.scenario import Library
 
 from ..agents.guard import TIME_LIMIT_S
 from ..agents.population import Population
 from ..agents.strategies import Strategy, make_strategy
+from .players import Mixed
 from .rows import FLOW_COLUMNS, Batch, day_rows, episode_rows, local_days
 
 FloatArray = NDArray[np.float64]
@@ -50,18 +52,21 @@ class Contest:
     Args:
         designs: with different names.
         strategies: label in the tables -> strategy; `do_nothing` is added.
-        portfolios: of every world, all decided by the same strategy.
+        portfolios: of every world, in the row order of the network; all decided by the same strategy, other than in a
+            `Mixed` one.
         library: scenarios; must hold start contents for all portfolios.
         backend: of the engine.
         time_limit_s: longest time of one call of a strategy.
+        network: where the portfolios stand; one area by default.
     """
 
     designs: tuple[Design, ...]
-    strategies: Mapping[str, Strategy]
+    strategies: Mapping[str, Strategy | Mixed]
     portfolios: tuple[Portfolio, ...]
     library: Library
     backend: str = "serial"
     time_limit_s: float = TIME_LIMIT_S
+    network: Network | None = None
 
     @property
     def steps(self) -> int:
@@ -136,13 +141,32 @@ def check_backend(backend: str) -> None:
         raise StackingError("Unknown back end.", key="backend", value=backend, allowed=", ".join(BACKENDS))
 
 
+def check_memory(designs: int, scenarios: int, portfolios: int, ticks: int) -> None:
+    """Check that the cash of a run fits into memory: designs x scenarios x portfolios x MTU cells.
+
+    Raises:
+        StackingError: if it does not.
+    """
+    cells = designs * scenarios * portfolios * ticks
+    if cells > MOST_CELLS:
+        raise StackingError(
+            "The run does not fit into memory.",
+            place="run",
+            key="designs x scenarios x portfolios x MTU",
+            value=f"{cells:,}",
+            allowed=f"up to {MOST_CELLS:,}",
+            remedy="Use fewer scenarios, portfolios or days, or one design at a time.",
+        )
+
+
 def _touch(backend: str) -> None:
     """Reset one tiny world, which compiles the kernel or loads it from the disk."""
     from stacking.catalogue import default_portfolios, load_design
     from stacking.scenario import generate, scenario_keys
 
-    library = generate(scenario_keys("train", 1), days=1)
-    Engine(load_design("parallel"), default_portfolios()[:1], library, backend=backend)
+    portfolios = default_portfolios()
+    library = generate(scenario_keys("train", 1), portfolios=portfolios, days=1)
+    Engine(load_design("parallel"), portfolios, library, backend=backend)
 
 
 # ---- playing ---------------------------------------------------------------------------------------------------------
@@ -155,10 +179,10 @@ class _Group:
         chunks = -(-scenarios // most)
         self.contest, self.worlds = contest, -(-scenarios // chunks)
         self.engines = [
-            Engine(design, contest.portfolios, contest.library, worlds=self.worlds, backend=contest.backend) for design in designs
+            Engine(design, contest.portfolios, contest.library, self.worlds, contest.backend, contest.network) for design in designs
         ]
 
-    def play(self, label: str, strategy: Strategy, progress: Progress) -> Batch:
+    def play(self, label: str, strategy: Strategy | Mixed, progress: Progress) -> Batch:
         """Let a strategy decide for all portfolios in all designs and scenarios."""
         contest, count, engines = self.contest, len(self.contest.library), len(self.engines)
         portfolios = len(contest.portfolios)
@@ -166,9 +190,10 @@ class _Group:
             np.zeros((engines, count, portfolios, len(FLOW_COLUMNS))),
             np.zeros((engines, count, portfolios, contest.library.series.shape[1])),
         )
+        mixed = strategy if isinstance(strategy, Mixed) else Mixed({label: strategy}, (label,) * portfolios)
         population = Population(
-            {label: strategy},
-            [label] * portfolios,
+            mixed.strategies,
+            mixed.assignment,
             portfolio_names=[p.name for p in contest.portfolios],
             layout=self.engines[0].compiled.layout,
             time_limit_s=contest.time_limit_s,
@@ -212,7 +237,7 @@ def _groups(designs: Sequence[Design]) -> list[list[Design]]:
     return list(groups.values())
 
 
-def _with_reference(strategies: Mapping[str, Strategy]) -> dict[str, Strategy]:
+def _with_reference(strategies: Mapping[str, Strategy | Mixed]) -> dict[str, Strategy | Mixed]:
     """Return the strategies with `do_nothing`, which comes first."""
     rest = {label: strategy for label, strategy in strategies.items() if label != REFERENCE}
     return {REFERENCE: make_strategy(REFERENCE), **rest}
@@ -223,16 +248,7 @@ def _check(contest: Contest) -> None:
     for problem, items in (("A run needs at least one design.", names), ("A run needs a scenario.", contest.library.keys)):
         if not items:
             raise StackingError(problem, place="run", value=0, allowed="1 or more")
-    cells = contest.library.series.shape[1] * len(contest.library) * len(contest.portfolios) * len(names)
-    if cells > MOST_CELLS:
-        raise StackingError(
-            "The run does not fit into memory.",
-            place="run",
-            key="designs x scenarios x portfolios x MTU",
-            value=f"{cells:,}",
-            allowed=f"up to {MOST_CELLS:,}",
-            remedy="Use fewer scenarios, portfolios or days, or one design at a time.",
-        )
+    check_memory(len(names), len(contest.library), len(contest.portfolios), contest.library.series.shape[1])
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise StackingError(

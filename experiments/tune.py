@@ -17,15 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stacking import __version__
-from stacking.catalogue import default_portfolios, load_portfolios
 from stacking.config import Design
 from stacking.errors import StackingError
 from stacking.layout import LAYOUT_VERSION
-from stacking.portfolio import Portfolio
 from stacking.scenario import Library
 
 from ..agents.strategies import Parameter, parameters_of
 from .inputs import DESIGNS, Request, chosen_design, one_strategy, scenarios
+from .players import Players, chosen_players
 from .runner import Contest, Progress, check_backend, run
 from .stats import Interval, mean_interval
 
@@ -70,7 +69,7 @@ class _Search:
     spec: str
     parameters: tuple[Parameter, ...]
     designs: tuple[Design, ...]
-    portfolios: tuple[Portfolio, ...]
+    players: Players
     request: Request
     rng: np.random.Generator
     budget: int
@@ -81,7 +80,7 @@ class _Search:
 
     def cost(self, library: Library, candidates: int) -> int:
         """Return the steps of evaluating candidates, and of the reference, on a library."""
-        return int(library.length.sum()) * len(self.portfolios) * len(self.designs) * (candidates + 1)
+        return int(library.length.sum()) * len(self.players.portfolios) * len(self.designs) * (candidates + 1)
 
     def affords(self, library: Library, candidates: int, reserve: int = 0) -> bool:
         """Return whether the budget holds that many candidates on a library, and a reserve."""
@@ -93,7 +92,9 @@ class _Search:
         fresh = [values for values in dict.fromkeys(candidates) if (*where, values) not in self.known]
         if fresh:
             strategies = {f"candidate {k}": self.make(values) for k, values in enumerate(fresh)}
-            contest = Contest(self.designs, strategies, self.portfolios, library, self.request.backend)
+            contest = Contest(
+                self.designs, strategies, self.players.portfolios, library, self.request.backend, network=self.players.network
+            )
             episodes = run(contest, self.progress).episodes
             self.used += self.cost(library, len(fresh))
             keys = [str(key) for key in library.keys]
@@ -172,8 +173,7 @@ def prepare(spec: str, *, designs: Sequence[str] = (), budget: int = DEFAULT_BUD
         )  # fmt: skip
     check_backend(request.backend)
     rng = np.random.default_rng(np.random.SeedSequence(request.seed))
-    portfolios = load_portfolios(request.portfolio) if request.portfolio else default_portfolios()
-    state = _Search(spec, parameters, chosen, portfolios, request, rng, budget)
+    state = _Search(spec, parameters, chosen, chosen_players(request), request, rng, budget)
     return Job(state, strategy.name, *_plan(state))
 
 
@@ -199,12 +199,12 @@ def _plan(search: _Search) -> tuple[Library, Library, int]:
     and half to the local search; what is left of one goes to the next.
     """
     # an episode has 48 ticks of the day before and 96 a day, one hour more where the clock goes back
-    unit = (48 + 96 * search.request.days + 4) * len(search.designs) * len(search.portfolios)
+    unit = (48 + 96 * search.request.days + 4) * len(search.designs) * len(search.players.portfolios)
     units = search.budget // unit
     if units < LEAST_UNITS:
         raise StackingError(
             "The budget is too small for a search.", key="--budget", value=search.budget,
-            allowed=f">= {LEAST_UNITS * unit:,} steps for {len(search.designs)} design(s), {len(search.portfolios)} "
+            allowed=f">= {LEAST_UNITS * unit:,} steps for {len(search.designs)} design(s), {len(search.players.portfolios)} "
             f"portfolio(s) and {search.request.days} day(s)",
             remedy="Give more steps, fewer designs or shorter episodes.",
         )  # fmt: skip
@@ -220,7 +220,7 @@ def _plan(search: _Search) -> tuple[Library, Library, int]:
 
 def _split(search: _Search, split: str, count: int) -> Library:
     request = dataclasses.replace(search.request, seeds=max(2, count), split=split)
-    return scenarios(request, split, len(search.portfolios), max(2, count))
+    return scenarios(request, split, search.players, max(2, count))
 
 
 def _halving(search: _Search, train: Library, count: int) -> list[Evaluation]:
@@ -274,7 +274,7 @@ def _choose(search: _Search, name: str, ranked: list[Evaluation], train: Library
         "train_scenarios": [str(train.keys[0]), str(train.keys[-1]), len(train)],
         "validation_scenarios": [str(validation.keys[0]), str(validation.keys[-1]), len(validation)],
         "source": train.source,
-        "portfolios": [p.name for p in search.portfolios],
+        "portfolios": [p.name for p in search.players.portfolios],
         "budget_steps": search.budget,
         "used_steps": search.used,
         "candidates": len(search.tried),

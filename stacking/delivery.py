@@ -7,7 +7,7 @@ from typing import Any
 from . import columns as c
 from . import flows as f
 from . import state as s
-from .assets.battery import move_battery, terminal_value_eur
+from .assets.battery import battery_room, move_battery, terminal_value_eur
 from .assets.fleet import cars_at_end, charge_fleet, fleet_consumption_mw
 from .assets.load import run_load
 from .build import law, part
@@ -26,8 +26,8 @@ def deliver(
 ) -> tuple[float, float, float, float]:  # fmt: skip
     """Move the assets towards schedule + activations, each its own part of the order, as far as physics allows.
 
-    Assets follow their own schedule: a forecast error of cars or of a load is settled as imbalance, no battery is moved
-    for it. What a load gives up beyond its order (whole steps) relieves the battery.
+    What cars and load deviate from forecast and order (forecast errors, whole steps, charging that cannot wait, rebound) the
+    battery makes up, as far as its own schedule and everything sold allow; the rest is imbalance.
 
     Args:
         p, state, ring: one row each.
@@ -48,11 +48,10 @@ def deliver(
     position = position_mw(p, ring, fleet, load, tick, slot)
     split_order(p, ring, slot, s.HI_LOCAL, True, s.SHARE, work)
     split_order(p, ring, slot, s.HI_BALANCING, False, s.SHARE + s.KINDS_W, work)
-    power, relief, most = 0.0, 0.0, p[s.CONNECTION_MW]
+    power, most = 0.0, p[s.CONNECTION_MW]
     if p[s.LOAD_ROW] >= 0.0:
         ordered = work[s.SHARE + s.LOAD] + work[s.SHARE + s.KINDS_W + s.LOAD]
         shed, recovered, started = run_load(p, state, consumption_mw, ordered)
-        relief = max(0.0, shed - max(0.0, ordered))
         power = shed - recovered - consumption_mw
         flow[f.LOAD_SHED], flow[f.LOAD_RECOVERED], flow[f.LOAD_STARTS] = shed * MTU_H, recovered * MTU_H, started
         flow[f.CASH_LOAD] = -p[s.LOAD_COST] * shed * MTU_H
@@ -65,7 +64,11 @@ def deliver(
         flow[f.CASH_DELAY] = -p[s.DELAY] * abs(moved) * MTU_H - p[s.V2G_WEAR] * flow[f.EV_INJECTED]
     if p[s.RATED_MW] > 0.0:
         ordered = work[s.SHARE + s.BATTERY] + work[s.SHARE + s.KINDS_W + s.BATTERY]
-        target = ahead(ring, s.BATTERY, s.SCHEDULED, slot) + ordered - min(relief, max(0.0, ordered))
+        target = ahead(ring, s.BATTERY, s.SCHEDULED, slot) + ordered
+        missing = position + local + own + passed - power - target
+        if abs(missing) > POWER_EPSILON_MW:
+            up, down, _, _ = battery_room(p, state[s.CONTENT], ring, tick, 0, 1, 1.0, 1.0, work)
+            target += min(max(missing, -down), up)
         moved = move_battery(p, state, min(max(target, -most - power), most - power))
         power += moved
         flow[f.CHARGED], flow[f.DISCHARGED] = max(0.0, -moved) * MTU_H, max(0.0, moved) * MTU_H

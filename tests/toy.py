@@ -62,9 +62,9 @@ def portfolio(
 
 
 def design(name: str, *, lfm: dict[str, Any] | None = None, mfrr: dict[str, Any] | None = None, **rules: Any) -> Design:
-    """Return a shipped design with some rules and product fields changed."""
+    """Return a shipped design with some rules and product fields changed, and a round intraday spread."""
     data = read_toml(DESIGNS_FOLDER / f"{name}.toml")
-    data["rules"] = {**data["rules"], **rules}
+    data["rules"] = {"id_half_spread_eur_per_mwh": 5.0, **data["rules"], **rules}
     for market, changes in (("lfm", lfm), ("mfrr", mfrr)):
         if changes:
             data["products"][market] = {"base": data["products"][market], **changes}

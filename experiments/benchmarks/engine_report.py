@@ -99,7 +99,8 @@ def _size_table(speeds: Sequence[Speed]) -> tuple[list[str], list[list[str]]]:
     header = ["FSPs", "design", "assets per FSP", "ns per FSP and tick", "ns per asset and tick", "n log n", "state B per FSP",
               "of it charging points"]  # fmt: skip
     return header, [
-        [f"{x.fsps:,}", x.design, f"{x.assets / x.fsps:.1f}", f"{x.fsp_step_ns:,.0f}", f"{x.fsp_step_ns * x.fsps / x.assets:,.1f}",
+        [f"{x.fsps:,}", x.design, f"{x.assets / x.fsps:.1f}", f"{x.fsp_step_ns:,.0f}",
+         f"{x.fsp_step_ns * x.fsps / x.assets:,.1f}",
          "-" if x.nlogn_ratio is None else f"{x.nlogn_ratio:.2f}", f"{x.state_bytes:,.0f}", f"{x.charger_bytes:,.0f}"]
         for x in speeds
     ]  # fmt: skip

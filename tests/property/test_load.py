@@ -95,7 +95,8 @@ def play(load: Load, seed: int, gates: tuple, ticks: int = 2 * DAY, real: float 
                 continue
             same_day = lead < DAY - tick % DAY
             room = load_room(p, state, ring, forecast, tick, lead, count, known_min, 1.0, 1.0, same_day)
-            assert room >= 0.0 and abs(room / load.step_mw - round(room / load.step_mw)) < 1e-9
+            assert room >= 0.0
+            assert abs(room / load.step_mw - round(room / load.step_mw)) < 1e-9
             assert room <= load.flexible_frac * foreseen[tick + lead : tick + lead + count].min() + 1e-9
             assert room == 0.0 or load.notice_min <= known_min
             if room > 0.0 and random.random() < eager:
@@ -191,7 +192,7 @@ def test_two_markets_together_keep_the_activations_of_a_day():
 
 
 @pytest.mark.xfail(
-    strict=True, reason="without rest, offers that wait for a result are not counted to the activation before them"
+    strict=True, reason="without rest, offers that wait for a result lengthen an activation unseen"
 )
 def test_a_load_without_rest_keeps_its_longest_duration():
     for seed in range(20):
@@ -199,7 +200,7 @@ def test_a_load_without_rest_keeps_its_longest_duration():
 
 
 @pytest.mark.xfail(
-    strict=True, reason="hourly balancing bids are called per MTU: an activation may be too short, or start again without rest"
+    strict=True, reason="hourly bids are called per MTU: too short activations, starts without rest"
 )
 @pytest.mark.parametrize("shortest", [15.0, 30.0])
 def test_hourly_bids_that_are_called_per_mtu_keep_durations_and_rest(shortest: float):
@@ -208,7 +209,7 @@ def test_hourly_bids_that_are_called_per_mtu_keep_durations_and_rest(shortest: f
 
 
 @pytest.mark.xfail(
-    strict=True, reason="a load that finds less than one step consumed in the middle of an activation starts again without rest"
+    strict=True, reason="an activation that finds less than a step consumed starts again without rest"
 )
 def test_an_activation_that_a_wrong_forecast_cuts_is_over():
     for seed in range(20):

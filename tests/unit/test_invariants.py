@@ -14,8 +14,8 @@ from stacking import state as s
 from stacking.engine import Engine, Snapshot
 from stacking.errors import StackingError
 from stacking.invariants import InvariantError, check_step, counts, sees_everything
-from stacking.lookahead import column
 from stacking.scenario import generate, scenario_keys
+from stacking.state import column
 
 from ..toy import DESIGNS, FLEET, busy, design, lively
 
@@ -64,8 +64,7 @@ def sale(ledger: int, field: int = s.SOLD, reach: int = 10) -> Callable[[Engine]
 
     def place(engine: Engine) -> tuple:
         coming = np.zeros(slots(engine, ledger, field).shape, bool)
-        for world in range(engine.worlds):
-            coming[world, :, [(int(engine.clock[world]) + j) % s.BOOK_SLOTS for j in range(reach)]] = True
+        coming[:, :, s.PAST : s.PAST + reach] = True
         return (*where(coming & (slots(engine, ledger, field) > 0)), column(ledger, field, 0))
 
     return place
@@ -78,14 +77,28 @@ def no_consent(engine: Engine) -> None:
 
 def take_back(engine: Engine) -> None:
     row = sale(c.LFM, reach=3)(engine)[:3]  # sold hours ago
-    for field in (s.SOLD, s.KNOWN):
-        engine.book[(*row, column(c.LFM, field, 0))] -= 0.02
+    engine.book[(*row, column(c.LFM, s.SOLD, 0))] -= 0.02
+
+
+def other_calls(high: int) -> Callable[[Engine], None]:
+    """Return a change of what the battery is to deliver of a result that is known."""
+
+    def spoil(engine: Engine) -> None:
+        place = where((engine.ahead[:, :, high] == engine.ahead[:, :, high + 1]) & (engine.ahead[:, :, high] != 0.0))
+        for field in (high, high + 1):
+            engine.ahead[place[0], place[1], field, place[2]] += 0.01
+
+    return spoil
 
 
 SPOILS: list[tuple[str, Callable[[Engine], None]]] = [
     ("content after", add("state", lambda e: (2, 1, s.CONTENT), 1e-3)),
     ("content told", add("flows", flow(f.CONTENT_MWH), 1e-9)),
-    ("power <= rated", add("params", lambda e: (0, s.RATED_MW), -4.9999)),
+    ("battery <= rated", add("params", lambda e: (0, s.RATED_MW), -4.9999)),
+    ("power <= grid connection", add("params", lambda e: (0, s.CONNECTION_MW), -4.9999)),
+    ("metered = battery", add("flows", flow(f.EV_CHARGED), 0.01)),
+    ("metered = battery", add("flows", flow(f.LOAD_SHED), 0.01)),
+    ("gives up what it has", lambda e: [e.flows.__setitem__((0, 0, k), 1.0) for k in (f.LOAD_SHED, f.LOAD_RECOVERED)]),
     ("content >= minimum", add("params", lambda e: (0, s.MIN_MWH), 9.0)),
     ("content <= maximum", add("params", lambda e: (0, s.MAX_MWH), -9.0)),
     ("discharged - charged", add("flows", flow(f.CHARGED), 0.01)),
@@ -102,7 +115,8 @@ SPOILS: list[tuple[str, Callable[[Engine], None]]] = [
     ("bought <= need", add("market", lambda e: (0, f.BACKGROUND_MFRR_MWH), 1e3)),
     ("never taken back", take_back),
     ("sold <= offered", add("book", sale(c.LFM), 1e3)),
-    ("known <= sold", add("book", sale(c.LFM, s.KNOWN), 1e3)),
+    ("calls of a known result", other_calls(s.HI_LOCAL)),
+    ("calls of a known result", other_calls(s.HI_BALANCING)),
     ("activated = sold", add("flows", lambda e: (*where(e.flows[..., f.ACTIVATED_MFRR] > 0), f.ACTIVATED_MFRR), 0.01)),
     ("undelivered <= ordered", add("flows", lambda e: (*where(e.flows[..., f.ACTIVATED_LFM] == 0), f.UNDELIVERED_LFM), 0.01)),
     ("imbalance = metered", add("flows", flow(f.IMBALANCE), 0.01)),
@@ -175,7 +189,7 @@ def test_a_world_that_is_over_must_stay_as_it_is():
     before = engine.snapshot()
     engine.step(lively(engine.compiled.bounds, (2, 3), random))
     check_step(engine, before)
-    for name in ("state", "plan", "flows", "reward"):
+    for name in ("state", "ring", "flows", "reward"):
         getattr(engine, name)[1, 0] += 1.0
         with pytest.raises(InvariantError, match="idle"):
             check_step(engine, before)
