@@ -41,6 +41,11 @@ World = Annotated[
     typer.Option("--world", help="Parameters of what is drawn: a set such as dk1_2024:eon, or a file by `stacking calibrate`."),
 ]
 PortfolioFile = Annotated[str | None, typer.Option("--portfolio", help="TOML file with [[portfolio]] tables.")]
+Population = Annotated[
+    str | None,
+    typer.Option("--population", help="Drawn FSPs instead: NAME or FILE, with :COUNT (mixed:30); allows --strategy mixed."),
+]
+NetworkName = Annotated[str | None, typer.Option("--network", help="Network or .toml file; by default one area.")]
 Consent = Annotated[str, typer.Option(help="always, never, a random share 0..1, or own: the strategy's choice.")]
 Pooling = Annotated[bool | None, typer.Option("--pooling/--no-pooling", help="Pool bids that are forwarded.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="Override a value: rules.KEY=VALUE; may be repeated.")]
@@ -140,13 +145,13 @@ def doctor(as_json: Json = False) -> None:
 @app.command()
 @command
 def demo(
-    out: Out = None, backend: Backend = "serial", width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None,
+    population: Population = None, network: NetworkName = None, out: Out = None, backend: Backend = "serial", width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Compare seven strategies in five market designs on 30 generated weeks."""
     from .inputs import Request
 
-    _compare(Request(seeds=30, backend=backend), out, as_json, width)
+    _compare(Request(seeds=30, population=population, network=network, backend=backend), out, as_json, width)
     if not as_json:
         typer.echo(NEXT)
 
@@ -166,7 +171,7 @@ What next
 def compare(
     design: Designs = None, strategy: Strategies = None, seeds: Seeds = None, split: Split = None, days: Days = 7,
     prices: Prices = None, timezone: Timezone = None, world: World = None, portfolio: PortfolioFile = None,
-    consent: Consent = "own", pooling: Pooling = None, settings: Settings = None, parameters: Parameters = None,
+    population: Population = None, network: NetworkName = None, consent: Consent = "own", pooling: Pooling = None, settings: Settings = None, parameters: Parameters = None,
     tuned: Tuned = True, seed: Seed = 0, backend: Backend = "serial", time_limit: TimeLimit = 10.0, out: Out = None,
     width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None, as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -175,8 +180,8 @@ def compare(
 
     request = Request(
         designs=tuple(design or ()), strategies=tuple(strategy or ()), seeds=seeds, split=split, days=days,
-        prices=tuple(prices or ()), timezone=timezone, world=world, portfolio=portfolio, consent=consent, pooling=pooling,
-        overrides=tuple(settings or ()), parameters=tuple(parameters or ()), tuned=tuned, seed=seed, backend=backend,
+        prices=tuple(prices or ()), timezone=timezone, world=world, portfolio=portfolio,
+        population=population, network=network, consent=consent, pooling=pooling, overrides=tuple(settings or ()), parameters=tuple(parameters or ()), tuned=tuned, seed=seed, backend=backend,
         time_limit_s=time_limit,
     )  # fmt: skip
     _compare(request, out, as_json, width)

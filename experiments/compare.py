@@ -7,7 +7,6 @@ so each can be recomputed from the stored ``episodes`` table.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from stacking.errors import StackingError
 from stacking.flows import CASH_LABELS
 from stacking.units import HOURS_PER_YEAR
 
+from .metric import EUR, MWH, SHARE, Metric
 from .paired import paired_differences
 from .rows import CASH_COLUMNS, ENERGY_COLUMNS, REFUSED_COLUMNS
 from .stats import RESAMPLES, FloatArray, Interval, cvar_interval, mean_interval, ratio_interval
@@ -26,27 +26,22 @@ BASELINE = "rebid"
 TABLE_COLUMNS = ["design", "strategy", "section", "metric", "unit", "estimate", "low", "high", "count"]
 
 
-@dataclass(frozen=True)
-class Metric:
-    """One figure: the mean over scenarios of the sum of columns, or a ratio of two such sums."""
-
-    name: str
-    title: str
-    unit: str
-    section: str
-    top: tuple[str, ...]
-    bottom: tuple[str, ...] = ()  # none: a mean per episode
-    scale: float = 1.0
-    signed: bool = False  # whether a scenario's denominator may be negative
+ORDERED = ("activated_lfm_mwh", "activated_mfrr_mwh", "activated_forwarded_mwh")
 
 
-EUR, MWH, SHARE = "EUR/episode", "MWh/episode", "-"
-_ORDERED = ("activated_lfm_mwh", "activated_mfrr_mwh", "activated_forwarded_mwh")
+_WORDS = {"lfm": "local", "mfrr": "mFRR", "mwh": "", "count": "", "ev": "EV"}
+_COUNTS = {
+    "ev_left_count": ("cars left", "cars/episode"),
+    "ev_short_count": ("cars short", "cars/episode"),
+    "load_starts_count": ("load activations", "starts/episode"),
+}
 
 
-def _energy_titles() -> dict[str, str]:
-    words = {"lfm": "local", "mfrr": "mFRR", "mwh": "", "count": ""}
-    return {name: " ".join(words.get(w, w) for w in name.split("_")).strip() for name in ENERGY_COLUMNS}
+def _energy(column: str) -> Metric:
+    """Return the figure of a column of energy or of a count."""
+    title = " ".join(_WORDS.get(w, w) for w in column.split("_")).strip()
+    title, unit = _COUNTS.get(column, (title, MWH))
+    return Metric(column, title, unit, "energy", (column,))
 
 
 METRICS: tuple[Metric, ...] = (
@@ -56,15 +51,15 @@ METRICS: tuple[Metric, ...] = (
         scale=HOURS_PER_YEAR / 1000.0,
     ),
     Metric("top_share_frac", "made in top 1 % of MTU", SHARE, "result", ("top_mtu_eur",), ("flex_mtu_eur",), signed=True),
-    Metric("delivered_frac", "delivered/ordered", SHARE, "result", ("delivered_mwh",), _ORDERED),
+    Metric("delivered_frac", "delivered/ordered", SHARE, "result", ("delivered_mwh",), ORDERED),
     *(
         Metric(column, f"{label.market}: {label.name}" if label.market != label.name else label.name, EUR, "cash", (column,))
         for label, column in zip(CASH_LABELS, CASH_COLUMNS, strict=True)
     ),
     Metric("net_eur", "net", EUR, "cash", ("net_eur",)),
     *(
-        Metric(column, title, MWH, "energy", (column,))
-        for column, title in _energy_titles().items()
+        _energy(column)
+        for column in ENERGY_COLUMNS
         if not column.startswith(("asked", "opted", "consent"))
     ),
     Metric("asked_count", "asked, FSP-MTU", "FSP-MTU/episode", "consent", ("asked_count",)),
@@ -104,7 +99,7 @@ def comparison_table(episodes: pd.DataFrame, *, seed: int = 0, resamples: int = 
             part = part.sort_values("scenario")
             rows = {name: part[name].to_numpy() for name in part.columns.astype(str)}
             for metric in METRICS:
-                interval = _figure(metric, rows, seed, resamples)
+                interval = figure(metric, rows, seed, resamples)
                 found.append(_line(design, strategy, metric.section, metric.name, metric.unit, interval))
             tail = cvar_interval(rows["flex_eur"], seed=seed, resamples=resamples)
             found.append(_line(design, strategy, "result", TAIL, EUR, tail))
@@ -130,11 +125,17 @@ def _worlds(episodes: pd.DataFrame) -> pd.DataFrame:
             )
     grouped = episodes.groupby(["design", "strategy", "scenario"], sort=False)
     worlds = pd.DataFrame(grouped[numbers].sum()).reset_index()
-    worlds["delivered_mwh"] = worlds[list(_ORDERED)].sum(axis=1) - worlds["undelivered_lfm_mwh"] - worlds["undelivered_mfrr_mwh"]
-    return worlds
+    return with_delivered(worlds)
 
 
-def _figure(metric: Metric, rows: Mapping[str, FloatArray], seed: int, resamples: int) -> Interval:
+def with_delivered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with `delivered_mwh` = ordered energy - what was not delivered of it, MWh."""
+    missing = frame["undelivered_lfm_mwh"] + frame["undelivered_mfrr_mwh"]
+    return frame.assign(delivered_mwh=frame[list(ORDERED)].sum(axis=1) - missing)
+
+
+def figure(metric: Metric, rows: Mapping[str, FloatArray], seed: int, resamples: int) -> Interval:
+    """Return a figure with its interval from columns of rows, (S,) each, in the order of the scenarios' names."""
     top = np.sum([rows[name] for name in metric.top], axis=0) * metric.scale
     if not metric.bottom:
         return mean_interval(top, seed=seed, resamples=resamples)

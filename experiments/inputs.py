@@ -86,9 +86,7 @@ def prepare(request: Request) -> Setup:
     if not request.prices:
         check_memory(len(designs), request.seeds or SCENARIOS, len(players.portfolios), 96 * request.days)
     library = scenarios(request, split, players, SCENARIOS)
-    contest = Contest(
-        designs, strategies, players.portfolios, library, request.backend, request.time_limit_s, players.network
-    )
+    contest = Contest(designs, strategies, players.portfolios, library, request.backend, request.time_limit_s, players.network)
     described = {
         "designs": [design.model_dump(mode="json") for design in designs],
         "overrides": list(request.overrides),

@@ -13,8 +13,10 @@ import pandas as pd
 
 from stacking.layout import LAYOUT_VERSION
 
-from .compare import DIFFERENCE, HOLM, METRICS, TAIL, Metric, comparison_table, figures, names_in_order, unused
+from .compare import DIFFERENCE, HOLM, METRICS, TAIL, comparison_table, figures, names_in_order, unused
+from .groups import group_table, groups_text
 from .inputs import Setup
+from .metric import Metric
 from .runner import Progress, Run, run
 from .stats import Interval
 from .store import write_results
@@ -27,9 +29,11 @@ MAIN_HEADER = (
 FEW = 15
 """Below this number of scenarios the text warns that a bootstrap interval is too narrow."""
 
+DELIVERED = next(metric for metric in METRICS if metric.name == "delivered_frac")
+
 SECTIONS = {
     "cash": "Cash by market and reason, EUR per episode (mean ± half of the 95 % interval)",
-    "energy": "Energy, MWh per episode (mean ± half of the 95 % interval)",
+    "energy": "Energy, MWh per episode, and counts (mean ± half of the 95 % interval)",
     "consent": "Consent to share unsold local bids (mean ± half of the 95 % interval)",
     "refused": "Refused, MWh per episode by code (`stacking explain CODE`)",
 }
@@ -43,6 +47,7 @@ class Comparison:
     result: Run
     table: pd.DataFrame
     opened_utc: str  # when the run looked at its scenarios
+    groups: pd.DataFrame | None = None  # figures by size and kind, where there are several portfolios
 
 
 def compare(setup: Setup, progress: Progress | None = None) -> Comparison:
@@ -53,7 +58,9 @@ def compare(setup: Setup, progress: Progress | None = None) -> Comparison:
     """
     opened = datetime.now(UTC).isoformat(timespec="seconds")
     result = run(setup.contest, progress)
-    return Comparison(setup, result, comparison_table(result.episodes, seed=setup.seed), opened)
+    table = comparison_table(result.episodes, seed=setup.seed)
+    groups = group_table(result.episodes, seed=setup.seed) if len(setup.contest.portfolios) > 1 else None
+    return Comparison(setup, result, table, opened, groups)
 
 
 def save(comparison: Comparison, folder: str | Path) -> Path:
@@ -64,6 +71,8 @@ def save(comparison: Comparison, folder: str | Path) -> Path:
     """
     setup = comparison.setup
     frames = {"episodes": comparison.result.episodes, "days": comparison.result.days, "comparison": comparison.table}
+    if comparison.groups is not None:
+        frames["groups"] = comparison.groups
     manifest = {
         "configuration": {**setup.described, "layout_version": LAYOUT_VERSION},
         "seeds": [setup.seed],
@@ -89,14 +98,12 @@ def facts(comparison: Comparison) -> dict[str, Any]:
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """Return the comparison as JSON data; what is not a number is null."""
     setup = comparison.setup
-    rows = [
-        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
-        for row in comparison.table.to_dict("records")
-    ]
     return {
         "designs": [design.name for design in setup.contest.designs],
         "strategies": [{key: origin[key] for key in ("name", "from", "parameters")} for origin in setup.described["strategies"]],
         "portfolios": [p.name for p in setup.contest.portfolios],
+        "network": setup.described["network"]["name"],
+        "population": setup.described["population"],
         "scenarios": len(setup.contest.library),
         "split": setup.split,
         "source": setup.contest.library.source,
@@ -104,8 +111,16 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "consent": setup.described["consent"],
         "overrides": setup.described["overrides"],
         **facts(comparison),
-        "table": rows,
+        "table": _records(comparison.table),
+        "groups": [] if comparison.groups is None else _records(comparison.groups),
     }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {str(key): None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 def test_note(setup: Setup, opened_utc: str) -> str:
@@ -123,8 +138,12 @@ def to_text(comparison: Comparison, width: int | None = None) -> str:
     found = figures(table)
     designs, strategies = names_in_order(table, "design"), names_in_order(table, "strategy")
     parts = [_head(comparison), _main(found, designs, strategies, width)]
+    if comparison.groups is not None:
+        parts.append(groups_text(comparison.groups, width))
     for section, title in SECTIONS.items():
         metrics = [metric for metric in METRICS if metric.section == section]
+        if section == "energy":
+            metrics.append(DELIVERED)
         parts.append(_section(table, found, designs, strategies, title, metrics, width))
     parts.append(_notes(comparison, width))
     return "\n\n".join(part for part in parts if part)
@@ -136,7 +155,7 @@ def _head(comparison: Comparison) -> str:
     return wrapped(
         f"{len(contest.designs)} designs, {len(contest.strategies)} strategies, {len(contest.library)} paired "
         f"{setup.split} scenarios of {setup.described['days']} days ({contest.library.source}); "
-        f"{len(contest.portfolios)} portfolio(s), {power:g} MW in each world."
+        f"{len(contest.portfolios)} portfolio(s), {power:.4g} MW in each world, network '{setup.described['network']['name']}'."
     )
 
 

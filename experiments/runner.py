@@ -179,7 +179,8 @@ class _Group:
         chunks = -(-scenarios // most)
         self.contest, self.worlds = contest, -(-scenarios // chunks)
         self.engines = [
-            Engine(design, contest.portfolios, contest.library, self.worlds, contest.backend, contest.network) for design in designs
+            Engine(design, contest.portfolios, contest.library, self.worlds, contest.backend, contest.network)
+            for design in designs
         ]
 
     def play(self, label: str, strategy: Strategy | Mixed, progress: Progress) -> Batch:

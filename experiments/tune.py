@@ -294,8 +294,14 @@ def _choose(search: _Search, name: str, ranked: list[Evaluation], train: Library
 
 def first(library: Library, count: int) -> Library:
     """Return a library of the first scenarios of another one."""
-    arrays = ("series", "hourly", "calendar", "scalars", "length", "start_frac", "priority", "start_utc", "keys")
-    return dataclasses.replace(library, **{name: getattr(library, name)[:count] for name in arrays})
+    arrays = (
+        "series", "hourly", "local", "local_hourly", "calendar", "scalars", "length", "start_frac", "priority", "start_utc", "keys",
+    )  # fmt: skip
+    changed = {name: getattr(library, name)[:count] for name in arrays}
+    if library.sites is not None:  # sessions are found by `first` and may stay
+        parts = {name: getattr(library.sites, name)[:count] for name in ("first", "fleet_hourly", "load_mw", "load_hourly")}
+        changed["sites"] = dataclasses.replace(library.sites, **parts)
+    return dataclasses.replace(library, **changed)
 
 
 def _spread(rng: np.random.Generator, count: int, dimensions: int) -> FloatArray:

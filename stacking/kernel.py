@@ -436,6 +436,10 @@ def look(
         elif gates[g, s.KIND] == s.OFFER:
             balancing = g
     on_the_hour = tick < length and (fresh or day[c.QUARTER] == 0)
+    # the schedule of full hours moves on the hour and after an auction; the next one may have been traded an MTU ago
+    hours_told = 2 if day[c.QUARTER] == 1 else 1
+    if on_the_hour or tick >= length or calendar[tick - 1, c.DA_FIRST] >= 0:
+        hours_told = 24
     for r in range(params.shape[0]):
         a, out = int(params[r, s.AREA]), observation[r]
         if r == 0:
@@ -455,4 +459,4 @@ def look(
             observe_constants(params[r], out)
         e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
         observe_portfolio(params[r], state[r], ring[r], fleets[e], loads[i], gates[balancing], gates[local], local_open,
-                          fresh or day[c.QUARTER] <= 1 or tick >= length, tick, length, day, out, work)  # fmt: skip
+                          hours_told, tick, day, out, work)  # fmt: skip

@@ -89,8 +89,8 @@ def observe_area(hourly: Any, hour: int, out: Any) -> None:
 
 @law
 def observe_portfolio(
-    p: Any, state: Any, ring: Any, fleet: Any, load: Any, mfrr: Any, local: Any, local_open: bool, whole_day: bool,
-    tick: int, length: int, day: Any, out: Any, work: Any,
+    p: Any, state: Any, ring: Any, fleet: Any, load: Any, mfrr: Any, local: Any, local_open: bool, hours_told: int,
+    tick: int, day: Any, out: Any, work: Any,
 ) -> None:  # fmt: skip
     """Fill the columns of one portfolio: assets, commitments as known to it, consent."""
     capacity = p[s.CAPACITY_MWH]
@@ -116,15 +116,11 @@ def observe_portfolio(
     out[v.LOAD_STARTS_LEFT] = p[s.PER_DAY] - state[s.STARTED]
     out[v.RULE_CONSENT] = state[s.CONSENT_NOW]
     observe_book(p, ring, out)
-    if not whole_day:
-        return
-    hour = tick // MTU_PER_HOUR
-    for k in range(1, 24):  # beyond the window the schedule changes at day-ahead gates only
-        tau = (hour + k) * MTU_PER_HOUR
-        if tau < tick + s.WINDOW:
-            out[v.BOOK + 12 + k] = ahead(ring, s.BATTERY, s.SCHEDULED, slot_of(tau, tick))
-        else:
-            out[v.BOOK + 12 + k] = hour_cell(ring, s.PLAN_BATTERY, hour + k)
+    hour, near = tick // MTU_PER_HOUR, min(hours_told, s.WINDOW // MTU_PER_HOUR)
+    for k in range(1, near):
+        out[v.BOOK + 12 + k] = ahead(ring, s.BATTERY, s.SCHEDULED, slot_of((hour + k) * MTU_PER_HOUR, tick))
+    for k in range(max(near, 1), hours_told):
+        out[v.BOOK + 12 + k] = hour_cell(ring, s.PLAN_BATTERY, hour + k)
 
 
 @law

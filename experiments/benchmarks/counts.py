@@ -16,7 +16,7 @@ class Counts:
     def __init__(self, engine: Engine) -> None:
         self._charging_points = int(engine.params[:, s.CHARGERS].sum())
         self._world_steps = self._rows = self._local_rows = 0
-        self._sums = dict.fromkeys(("lfm", "mfrr", "trading", "da", "id", "bid_lfm", "bid_mfrr", "moving", "occupied"), 0.0)
+        self._sums = dict.fromkeys(("lfm", "mfrr", "forwarded", "trading", "da", "id", "bid_lfm", "bid_mfrr", "moving", "occupied"), 0.0)
         self._starts = self._left = 0.0
 
     def add(self, engine: Engine) -> None:
@@ -26,6 +26,7 @@ class Counts:
         self._world_steps, self._rows = self._world_steps + worlds, self._rows + worlds * rows
         accepted = market[:, f.ACCEPTED_LFM_MWH], market[:, f.ACCEPTED_MFRR_MWH]
         sums["lfm"], sums["mfrr"] = sums["lfm"] + accepted[0].sum(), sums["mfrr"] + accepted[1].sum()
+        sums["forwarded"] += flows[..., f.FORWARDED_MWH].sum()
         sums["trading"] += np.count_nonzero(accepted[0] + accepted[1])
         sums["da"] += np.count_nonzero(flows[..., f.CASH_DA])
         sums["id"] += np.count_nonzero(flows[..., f.CASH_ID])
@@ -46,6 +47,7 @@ class Counts:
             "accepted_mw": float(sums["lfm"] + sums["mfrr"]) / self._world_steps / MTU_H,
             "accepted_lfm_mw": float(sums["lfm"]) / self._world_steps / MTU_H,
             "accepted_mfrr_mw": float(sums["mfrr"]) / self._world_steps / MTU_H,
+            "forwarded_mw": float(sums["forwarded"]) / self._world_steps / MTU_H,
             "trading_frac": sums["trading"] / self._world_steps,
             "da_frac": sums["da"] / self._rows,
             "id_frac": sums["id"] / self._rows,

@@ -62,6 +62,7 @@ class Speed:
     accepted_mw: float  # MW accepted per world and step, both auctions
     accepted_lfm_mw: float
     accepted_mfrr_mw: float
+    forwarded_mw: float  # MW of unsold local offers forwarded
     trading_frac: float  # share of world-steps in which something was accepted
     da_frac: float  # share of FSP-steps with day-ahead energy
     id_frac: float  # share of FSP-steps with intraday energy
@@ -127,16 +128,26 @@ def pinned() -> Iterator[bool]:
 def portfolios_of(spec: BenchSpec) -> tuple[Portfolio, ...]:
     """Return the portfolios of every world of a benchmark.
 
-    The site has 12 assets: a battery of 5 MW / 10 MWh, ten charging points of a depot (22 kW; vans stand there all night and
-    on the weekend, three in ten give energy back) and a cold store of 0.5 MW.
+    Drawn fleets are all depots here: as drawn (mostly homes) 23 % of their points would have a car, and 30 % are asked for.
+
+    The site has 12 assets: a battery of 2 MW / 4 MWh, ten charging points of a depot (50 kW; vans stand there all night and
+    on the weekend, three in ten give energy back) and a cold store of 2 MW that stops at five minutes' notice, or it could not
+    bid for balancing (orders come 7.5 minutes before delivery). The battery is so small that orders reach the dearer assets.
     """
     if spec.owner == "mixed":
-        return draw_population("mixed", spec.fsps)
+        return tuple(_at_depot(p) for p in draw_population("mixed", spec.fsps))
     if spec.owner == "battery":
         return (Portfolio(name="battery", connection_mw=BATTERY.power_mw, battery=BATTERY),)
-    fleet = Fleet(chargers=10, site="depot", charger_mw=0.022, v2g_share_frac=0.3)
-    load = Load(**load_preset("cold_store"))
-    return (Portfolio(name="site", connection_mw=6.0, battery=BATTERY, fleet=fleet, load=load),)
+    battery = Battery(power_mw=2.0, capacity_mwh=4.0)
+    fleet = Fleet(chargers=10, site="depot", charger_mw=0.05, v2g_share_frac=0.3)
+    load = Load(**{**load_preset("cold_store"), "peak_mw": 2.0, "step_mw": 0.2, "notice_min": 5.0})
+    return (Portfolio(name="site", connection_mw=5.0, battery=battery, fleet=fleet, load=load),)
+
+
+def _at_depot(portfolio: Portfolio) -> Portfolio:
+    if portfolio.fleet is None:
+        return portfolio
+    return portfolio.model_copy(update={"fleet": portfolio.fleet.model_copy(update={"site": "depot"})})
 
 
 def assets_of(portfolios: Sequence[Portfolio]) -> int:

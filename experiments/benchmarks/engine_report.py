@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from ..tables import percent, render, wrapped
+from ..tables import number, percent, render, wrapped
 from .engine import Speed
 from .registry import BenchSpec, Target, bench_spec
 
@@ -85,10 +85,10 @@ def _speed_table(speeds: Sequence[Speed]) -> tuple[list[str], list[list[str]]]:
 
 
 def _load_table(speeds: Sequence[Speed]) -> tuple[list[str], list[list[str]]]:
-    header = ["benchmark", "accepted MW", "LFM MW", "mFRR MW", "trading", "DA", "ID", "bids LFM", "bids mFRR", "occupied",
+    header = ["benchmark", "accepted MW", "LFM MW", "mFRR MW", "forwarded MW", "trading", "DA", "ID", "bids LFM", "bids mFRR", "occupied",
               "cars left", "load starts"]  # fmt: skip
     return header, [
-        [x.name, f"{x.accepted_mw:.2f}", f"{x.accepted_lfm_mw:.2f}", f"{x.accepted_mfrr_mw:.2f}", _share(x.trading_frac),
+        [x.name, number(x.accepted_mw), number(x.accepted_lfm_mw), number(x.accepted_mfrr_mw), number(x.forwarded_mw), _share(x.trading_frac),
          _share(x.da_frac), _share(x.id_frac), _share(x.bidding_lfm_frac), _share(x.bidding_mfrr_frac),
          _share(x.occupied_frac), f"{x.cars_left:,.0f}", f"{x.load_starts:,.0f}"]
         for x in speeds

@@ -191,26 +191,20 @@ def test_two_markets_together_keep_the_activations_of_a_day():
         check_starts(play(eager(activations_per_day=1), seed, (LOCAL, QUARTER)))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="without rest, offers that wait for a result lengthen an activation unseen"
-)
+@pytest.mark.xfail(strict=True, reason="without rest, offers that wait for a result lengthen an activation unseen")
 def test_a_load_without_rest_keeps_its_longest_duration():
     for seed in range(20):
         check_durations(play(eager(rest_min=0.0, max_duration_min=30.0), seed, (QUARTER,)))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="hourly bids are called per MTU: too short activations, starts without rest"
-)
+@pytest.mark.xfail(strict=True, reason="hourly bids are called per MTU: too short activations, starts without rest")
 @pytest.mark.parametrize("shortest", [15.0, 30.0])
 def test_hourly_bids_that_are_called_per_mtu_keep_durations_and_rest(shortest: float):
     for seed in range(20):
         check_durations(play(eager(rest_min=60.0, min_duration_min=shortest), seed, (HOUR,)))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an activation that finds less than a step consumed starts again without rest"
-)
+@pytest.mark.xfail(strict=True, reason="an activation that finds less than a step consumed starts again without rest")
 def test_an_activation_that_a_wrong_forecast_cuts_is_over():
     for seed in range(20):
         seen = play(eager(rest_min=60.0), seed, (LOCAL,), real=0.5)
