@@ -145,8 +145,8 @@ def doctor(as_json: Json = False) -> None:
 @app.command()
 @command
 def demo(
-    population: Population = None, network: NetworkName = None, out: Out = None, backend: Backend = "serial", width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None,
-    as_json: Json = False,
+    population: Population = None, network: NetworkName = None, out: Out = None, backend: Backend = "serial",
+    width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Compare seven strategies in five market designs on 30 generated weeks."""
     from .inputs import Request
@@ -171,7 +171,8 @@ What next
 def compare(
     design: Designs = None, strategy: Strategies = None, seeds: Seeds = None, split: Split = None, days: Days = 7,
     prices: Prices = None, timezone: Timezone = None, world: World = None, portfolio: PortfolioFile = None,
-    population: Population = None, network: NetworkName = None, consent: Consent = "own", pooling: Pooling = None, settings: Settings = None, parameters: Parameters = None,
+    population: Population = None, network: NetworkName = None, consent: Consent = "own", pooling: Pooling = None,
+    settings: Settings = None, parameters: Parameters = None,
     tuned: Tuned = True, seed: Seed = 0, backend: Backend = "serial", time_limit: TimeLimit = 10.0, out: Out = None,
     width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None, as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -181,8 +182,8 @@ def compare(
     request = Request(
         designs=tuple(design or ()), strategies=tuple(strategy or ()), seeds=seeds, split=split, days=days,
         prices=tuple(prices or ()), timezone=timezone, world=world, portfolio=portfolio,
-        population=population, network=network, consent=consent, pooling=pooling, overrides=tuple(settings or ()), parameters=tuple(parameters or ()), tuned=tuned, seed=seed, backend=backend,
-        time_limit_s=time_limit,
+        population=population, network=network, consent=consent, pooling=pooling, overrides=tuple(settings or ()),
+        parameters=tuple(parameters or ()), tuned=tuned, seed=seed, backend=backend, time_limit_s=time_limit,
     )  # fmt: skip
     _compare(request, out, as_json, width)
 

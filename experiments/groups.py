@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from stacking.errors import StackingError
 from stacking.units import HOURS_PER_YEAR
@@ -14,7 +16,7 @@ from .compare import ORDERED, figure, with_delivered
 from .metric import EUR, MWH, SHARE, Metric
 from .rows import REFUSED_COLUMNS
 from .stats import RESAMPLES, Interval
-from .tables import number, plus_minus, render, share, wrapped
+from .tables import plus_minus, render, share, wrapped
 
 GROUP_COLUMNS = ["design", "strategy", "grouping", "group", "fsp", "metric", "unit", "estimate", "low", "high", "count"]
 
@@ -49,6 +51,9 @@ GROUP_METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 """Figures of each group; sums over its FSPs before anything else."""
 
+PRINTED = ("too_small_frac", "rounded_frac", "forwarded_frac")
+"""Shares that stand beside the revenue on the screen; the others are in the stored table and in the JSON."""
+
 
 def group_table(episodes: pd.DataFrame, *, seed: int = 0, resamples: int = RESAMPLES) -> pd.DataFrame:
     """Return figures by size class and by kind, one row per design, strategy, group and figure.
@@ -74,28 +79,33 @@ def group_table(episodes: pd.DataFrame, *, seed: int = 0, resamples: int = RESAM
                 remedy="Give the episodes as `stacking compare --out` writes them.",
             )  # fmt: skip
     frame = episodes.assign(
-        size=np.array([title for title, _ in SIZE_CLASSES])[size_class(episodes["rated_mw"])],
-        kind=episodes["kind"].map(KINDS),
+        size=np.array([title for title, _ in SIZE_CLASSES])[size_class(episodes["rated_mw"].to_numpy())],
+        kind=[KINDS[str(kind)] for kind in episodes["kind"]],
     )
     found: list[list[object]] = []
     for grouping, titles in (("size", [title for title, _ in SIZE_CLASSES]), ("kind", list(KINDS.values()))):
-        fsp = frame.groupby(grouping)["portfolio"].nunique()
+        fsp = {str(title): len(set(part["portfolio"])) for title, part in frame.groupby(grouping)}
         keys = ["design", "strategy", grouping]
         worlds = pd.DataFrame(frame.groupby([*keys, "scenario"], sort=False)[summed].sum()).reset_index()
-        parts = dict(iter(with_delivered(worlds).groupby(keys, sort=False)))
-        pairs = dict.fromkeys((design, strategy) for design, strategy, _ in parts)
-        for (design, strategy), title in ((pair, title) for pair in pairs for title in titles if title in fsp.index):
+        parts = {tuple(map(str, key)): part for key, part in _by(with_delivered(worlds), keys)}
+        pairs = dict.fromkeys((key[0], key[1]) for key in parts)
+        for (design, strategy), title in ((pair, title) for pair in pairs for title in titles if title in fsp):
             # the order of rows must not decide which scenarios a resample holds
             part = parts[design, strategy, title].sort_values("scenario")
             rows = {name: part[name].to_numpy() for name in part.columns.astype(str)}
             for metric in GROUP_METRICS:
                 got = figure(metric, rows, seed, resamples)
-                line = [design, strategy, grouping, title, int(fsp[title]), metric.name, metric.unit]
+                line = [design, strategy, grouping, title, fsp[title], metric.name, metric.unit]
                 found.append([*line, got.estimate, got.low, got.high, got.count])
     return pd.DataFrame(found, columns=GROUP_COLUMNS)
 
 
-def size_class(rated_mw: pd.Series | Sequence[float]) -> np.ndarray:
+def _by(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Return the rows of each combination of keys."""
+    return iter(frame.groupby(keys, sort=False))
+
+
+def size_class(rated_mw: ArrayLike) -> NDArray[np.int64]:
     """Return the number of the size class of rated powers, MW.
 
     >>> size_class([0.05, 0.1, 0.5, 1.0, 5.0, 5.1]).tolist()
@@ -107,7 +117,7 @@ def size_class(rated_mw: pd.Series | Sequence[float]) -> np.ndarray:
 # ---- text ------------------------------------------------------------------------------------------------------------
 def groups_text(table: pd.DataFrame, width: int | None = None) -> str:
     """Return a table by size class and one by kind of asset."""
-    return "\n\n".join(_grouping_text(table[table["grouping"] == name], title, width) for name, title in GROUPINGS.items())
+    return "\n\n".join(_grouping_text(table.loc[table["grouping"] == name], title, width) for name, title in GROUPINGS.items())
 
 
 def _grouping_text(table: pd.DataFrame, title: str, width: int | None) -> str:
@@ -121,15 +131,16 @@ def _grouping_text(table: pd.DataFrame, title: str, width: int | None) -> str:
     for design in dict.fromkeys(table["design"]):
         rows.append([f"{design}:"])
         for strategy in dict.fromkeys(table["strategy"]):
-            rows.append([f"  {strategy}", *(_cell(found, (design, strategy, group)) for group in fsp)])
+            cells = [_cell(found, (design, strategy, group)) for group in fsp]
+            rows.append([f"  {strategy}", *cells])
     head = (
-        f"By {title}: flex revenue, EUR/kW-year (mean ± half of the 95 % interval) / MWh refused as too small, of all MWh put "
-        "to a market / MWh forwarded, of the unsold local MWh that could be"
+        f"By {title}: flex revenue, EUR/kW-year (mean ± half of the 95 % interval) / of all MWh put to a market, refused as too "
+        "small / cut by the granularity / of the unsold local MWh that could be, forwarded"
     )
-    header = ["strategy", *(f"{group}, {number(count).removesuffix('.00')} FSP" for group, count in fsp.items())]
+    header = ["strategy", *(f"{group}, {count} FSP" for group, count in fsp.items())]
     return wrapped(head, width=width) + "\n" + render(header, rows, width=width)
 
 
 def _cell(found: Mapping[tuple[str, str, str, str], Interval], key: tuple[str, str, str]) -> str:
-    parts = [share(found[*key, metric]) for metric in ("too_small_frac", "forwarded_frac")]
+    parts = [share(found[*key, metric]) for metric in PRINTED]
     return " / ".join([plus_minus(found[*key, "flex_eur_per_kw_year"]), *(p.split(" ±")[0] for p in parts)])

@@ -295,7 +295,8 @@ def _choose(search: _Search, name: str, ranked: list[Evaluation], train: Library
 def first(library: Library, count: int) -> Library:
     """Return a library of the first scenarios of another one."""
     arrays = (
-        "series", "hourly", "local", "local_hourly", "calendar", "scalars", "length", "start_frac", "priority", "start_utc", "keys",
+        "series", "hourly", "local", "local_hourly", "calendar", "scalars", "length", "start_frac", "priority", "start_utc",
+        "keys",
     )  # fmt: skip
     changed = {name: getattr(library, name)[:count] for name in arrays}
     if library.sites is not None:  # sessions are found by `first` and may stay

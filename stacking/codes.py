@@ -55,7 +55,7 @@ CODES: tuple[RefusalCode, ...] = (
     RefusalCode(
         PRICE_LIMIT,
         "PRICE_LIMIT",
-        "The bid price lies outside the price limits of the receiving market; prices are never clipped.",
+        "The bid price lies outside the price limits of the market, or of the receiving market; prices are never clipped.",
         "Bid within the limits printed by `stacking designs`.",
     ),
     RefusalCode(

@@ -62,8 +62,7 @@ def compile_design(design: Design) -> Compiled:
     Raises:
         StackingError: if an offer reaches further ahead than the commitment ring.
     """
-    limits = {m: (design.products[m].price_floor, design.products[m].price_cap) for m in ("lfm", "mfrr")}
-    layout = v.action_layout(limits["lfm"], limits["mfrr"])
+    layout = v.action_layout(v.LFM_PRICES, v.MFRR_PRICES)
     return Compiled(
         # own and forwarded balancing bids are published together
         gates=np.array([_gate(design, gate) for gate in design.gates if (gate.kind, gate.book) != ("publish", "forwarded")]),

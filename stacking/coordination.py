@@ -62,8 +62,8 @@ def take_offer(
     if action[first_action] <= 0.0 and action[first_action + 1] <= 0.0:
         return
     free_up, free_down, _, _ = free_power(
-        p, state, ring, fleet, load, tick, lead, count, gate[s.KNOWN_MIN], float(gate[s.SEES_LOCAL]), float(gate[s.SEES_BALANCING]),
-        True, same_day, work,
+        p, state, ring, fleet, load, tick, lead, count, gate[s.KNOWN_MIN], float(gate[s.SEES_LOCAL]),
+        float(gate[s.SEES_BALANCING]), True, same_day, work,
     )  # fmt: skip
     energy, field = count * MTU_H, s.HI_LOCAL if ledger == c.LFM else s.HI_BALANCING
     for d in range(2):
@@ -78,6 +78,10 @@ def take_offer(
         if told and sold_locally(ring, lead + s.PAST, count, 1 - d, True):
             flow[f.REFUSED + codes.OPPOSITE_SALE] += wanted * energy
             continue
+        price = action[first_action + 2 + d]
+        if price < product[s.PRICE_FLOOR] or price > product[s.PRICE_CAP]:
+            flow[f.REFUSED + codes.PRICE_LIMIT] += wanted * energy
+            continue
         quantity = round_down(wanted, product[s.GRANULARITY_MW])
         flow[f.REFUSED + codes.GRANULARITY_REST] += max(0.0, wanted - quantity) * energy
         if quantity < product[s.MIN_MW] - POWER_EPSILON_MW:
@@ -86,7 +90,7 @@ def take_offer(
         flow[f.OFFERED_LFM if ledger == c.LFM else f.OFFERED_MFRR] += quantity * energy
         for slot in range(lead + s.PAST, lead + s.PAST + count):
             set_cell(ring, slot, column(ledger, s.OFFERED, d), quantity)
-            set_cell(ring, slot, column(ledger, s.PRICE, d), action[first_action + 2 + d])
+            set_cell(ring, slot, column(ledger, s.PRICE, d), price)
         reserve(p, ring, lead + s.PAST, count, field, d, quantity, work)
 
 
@@ -277,8 +281,9 @@ def clear_local(
 
 @law
 def book_sales(
-    offers: Any, n: int, direction: int, tick: int, first: int, count: int, params: Any, ring: Any, fleets: Any, loads: Any, flow: Any
-) -> None:
+    offers: Any, n: int, direction: int, tick: int, first: int, count: int, params: Any, ring: Any, fleets: Any, loads: Any,
+    flow: Any,
+) -> None:  # fmt: skip
     """Write accepted MW to the books and count what was thereby picked twice."""
     for i in range(n):
         accepted = offers[i, OFFER_ACCEPTED]

@@ -28,7 +28,7 @@ BOOL = NDArray[np.bool_]
 TOLERANCE_MWH = 2e-6  # offers are kept in single precision: a MW has seven digits
 TOLERANCE_EUR = 1e-6
 _DRAIN = np.vectorize(drain_mwh, otypes=[float])
-_OFFER_CODES = (codes.BELOW_MINIMUM, codes.GRANULARITY_REST, codes.OPPOSITE_SALE, codes.SOLD_ELSEWHERE)
+_OFFER_CODES = (codes.PRICE_LIMIT, codes.BELOW_MINIMUM, codes.GRANULARITY_REST, codes.OPPOSITE_SALE, codes.SOLD_ELSEWHERE)
 
 
 class InvariantError(StackingError):
@@ -366,3 +366,96 @@ def check_refusals(step: _Step, action: FLOAT) -> None:
     told = step.flows[..., f.OFFERED_MFRR] + step.flows[..., [f.REFUSED + code for code in _OFFER_CODES]].sum(axis=-1)
     holds = ~gate | (np.abs(told - wanted) <= 1e-5 * np.maximum(1.0, wanted))  # the observation is single precision
     step.demand("offered + refused = wanted", holds, told, wanted)
+
+
+# ---- fleets, loads and areas: called on their own ----------------------------------------------------------------------
+def check_cars(engine: Engine, before: Snapshot) -> None:
+    """Check the charging points of the last step: energy of cars and meter agree, and no order takes a car's last chance.
+
+    Consumed = sum of (wanted before - wanted after + given back x loss) where no car came or left; a car that could be
+    ready by its departure still can, unless the grid connection is full or the car gave something back.
+
+    Raises:
+        InvariantError: with the numbers.
+    """
+    step = _Step(engine, before)
+    then, now = step.old["chargers"].astype(np.float64), engine.chargers.astype(np.float64)
+    same = (then[..., s.NEXT] == now[..., s.NEXT]) & ((then[..., s.CAR_MW] > 0.0) == (now[..., s.CAR_MW] > 0.0))
+    kept = same & (now[..., s.CAR_MW] > 0.0)
+    given = np.where(kept, then[..., s.LENT] - now[..., s.LENT], 0.0)
+    lowest = now[..., [s.LEFT, s.LENT]].min(axis=(1, 2))
+    step.demand("what cars want and lend is not negative", lowest >= -TOLERANCE_MWH, lowest)
+    step.demand("what cars lend does not grow", given.min(axis=1) >= -TOLERANCE_MWH, given.min(axis=1))
+    room = then[..., s.CAR_MW] * MTU_H * (then[..., s.EVENT] - step.tick[:, None]) - then[..., s.LEFT]
+    room_now = now[..., s.CAR_MW] * MTU_H * (now[..., s.EVENT] - engine.clock[:, None]) - now[..., s.LEFT]
+    for r in np.flatnonzero(step.params[:, s.FLEET_ROW] >= 0):
+        p, flows = step.params[r], step.flows[:, r]
+        points = slice(int(p[s.CHARGER]), int(p[s.CHARGER] + p[s.CHARGERS]))
+        drawn = (then[:, points, s.LEFT] - now[:, points, s.LEFT] + given[:, points] * p[s.V2G_LOSS_FRAC]).sum(axis=1)
+        metered, loose = flows[:, f.EV_CHARGED] - flows[:, f.EV_INJECTED], TOLERANCE_MWH * p[s.CHARGERS]
+        moved, gave = ~same[:, points].all(axis=1), given[:, points].sum(axis=1)
+        agree = moved | (np.abs(drawn - metered) <= loose)
+        step.demand(f"energy of cars = energy of charging points of '{engine.portfolios[r].name}'", agree, drawn, metered)
+        step.demand("injected <= given back", moved | (flows[:, f.EV_INJECTED] <= gave + loose), flows[:, f.EV_INJECTED], gave)
+        others = flows[:, f.POWER_MW] - (flows[:, f.DISCHARGED] - flows[:, f.CHARGED]) / MTU_H  # a battery comes after the cars
+        full = others <= -p[s.CONNECTION_MW] * (1.0 - 1e-6)
+        could = kept[:, points] & (room[:, points] >= 0.0) & (given[:, points] == 0.0) & ~full[:, None]
+        worst = np.where(could, room_now[:, points], 0.0).min(axis=1)
+        step.demand(f"a car of '{engine.portfolios[r].name}' that could be ready still can", worst >= -TOLERANCE_MWH, worst)
+
+
+def check_loads(engine: Engine, before: Snapshot) -> None:
+    """Check the loads of the last step: whole steps, energy owed = owed before + rebound x interrupted - recovered.
+
+    Raises:
+        InvariantError: with the numbers.
+    """
+    step = _Step(engine, before)
+    p, flows, old, now = step.params, step.flows, step.old["state"], engine.state
+    steps = flows[..., f.LOAD_SHED] / MTU_H / np.where(p[:, s.STEP_MW] > 0.0, p[:, s.STEP_MW], 1.0)
+    step.demand("a load is interrupted in whole steps", np.abs(steps - np.round(steps)) <= 1e-6, steps)
+    owed = old[..., s.OWED_MWH] + p[:, s.REBOUND_FRAC] * flows[..., f.LOAD_SHED] - flows[..., f.LOAD_RECOVERED]
+    step.equal("owed = owed before + rebound - recovered", now[..., s.OWED_MWH], owed, TOLERANCE_MWH)
+    both = (flows[..., f.LOAD_SHED] > 0.0) & (flows[..., f.LOAD_RECOVERED] > 0.0)
+    step.demand("a load does not recover while it is interrupted", ~both, flows[..., f.LOAD_SHED])
+    running = (flows[..., f.LOAD_SHED] > 0.0) == (now[..., s.RUN] > 0.0)
+    step.demand("an activation runs while a load is interrupted", running, now[..., s.RUN])
+    first = (flows[..., f.LOAD_STARTS] > 0.0) == ((now[..., s.RUN] > 0.0) & (old[..., s.RUN] == 0.0))
+    step.demand("a start is counted when an activation begins", first, flows[..., f.LOAD_STARTS])
+
+
+def check_local_sales(engine: Engine, before: Snapshot) -> None:
+    """Check local sales of the last step by area: nothing without a market, and no more than the markets above a row need.
+
+    Below a top market: new sales of a direction <= sum over its areas of max(0, margin - signed injection beyond the
+    reference schedule) + new sales of the other direction, which make up for each other.
+
+    Raises:
+        InvariantError: with the numbers.
+    """
+    step, areas = _Step(engine, before), engine.areas
+    gate = next(g for g in engine.compiled.gates if g[s.KIND] == s.CLEAR and g[s.MARKET] == c.LFM)
+    place, count = int(gate[s.LEAD]) - 1 + s.PAST, int(gate[s.COUNT])  # everything has moved by one slot
+    block = slice(place, place + count)
+    grown = [(step.book(c.LFM, s.SOLD, d) - step.book(c.LFM, s.SOLD, d, old=True))[..., block] for d in range(2)]
+    outside = areas.row_area < 0
+    for sold in grown:
+        step.demand("no local sale without a local market", sold[:, outside] <= 0.0, sold[:, outside])
+    scheduled = engine.ahead.astype(np.float64)[:, :, s.SCHEDULED :: s.ASSET_FIELDS][:, :, :2, block].sum(axis=2)
+    told = sum(sign * step.book(c.LFM, s.SOLD, d, old=True)[..., block] for d, sign in enumerate((1.0, -1.0)))
+    local = engine.library.local[engine.scenario]
+    at = np.minimum(step.tick + int(gate[s.LEAD]), local.shape[2] - 1)
+    bound = np.zeros((2, len(areas.node), engine.worlds))
+    for a in range(len(areas.node)):
+        beyond = (scheduled + told)[:, areas.rows(a)].mean(axis=2).sum(axis=1)
+        for d, sign in enumerate((1.0, -1.0)):
+            margin = local[step.worlds, a, at, c.market_column(c.LFM, d) + c.NEED]
+            above = a
+            while areas.parent[above] >= 0:
+                above = areas.parent[above]
+            bound[d, above] += np.maximum(0.0, margin - sign * beyond)
+    for a in np.flatnonzero(areas.parent < 0):
+        new = [sold[:, areas.rows(a)].max(axis=2, initial=0.0).sum(axis=1) for sold in grown]
+        for d in range(2):
+            step.demand(f"local sales below '{areas.names[a]}' <= needs", new[d] <= bound[d, a] + new[1 - d] + 1e-5,
+                        new[d], bound[d, a] + new[1 - d])  # fmt: skip

@@ -274,14 +274,14 @@ def clearings(
         if (kind == s.CLEAR or kind == s.FORWARD) and is_due(gates[g], day, tick, length):
             first, count, market = tick + gates[g, s.LEAD], gates[g, s.COUNT], gates[g, s.MARKET]
             if kind == s.FORWARD:
-                forward_unsold(gates[g, s.LEDGER], gates[g, s.TARGET], slot_of(first, tick), count, gates[g, s.KNOWN_MIN], products[market],
-                               rules, params, priority, ring, offers, spare, flow, work)  # fmt: skip
+                forward_unsold(gates[g, s.LEDGER], gates[g, s.TARGET], slot_of(first, tick), count, gates[g, s.KNOWN_MIN],
+                               products[market], rules, params, priority, ring, offers, spare, flow, work)  # fmt: skip
             elif market == c.LFM:
                 clear_local(tick, first, count, curves[market], areas, local, scalars[c.BACKGROUND_PRIORITY], priority, params,
                             ring, fleets, loads, world, prices, offers, spare, flow, result)  # fmt: skip
             else:
-                clear_balancing(tick, first, curves[market], series[first], scalars[c.BACKGROUND_PRIORITY], priority, params, ring,
-                                fleets, loads, world, offers, spare, flow, result)  # fmt: skip
+                clear_balancing(tick, first, curves[market], series[first], scalars[c.BACKGROUND_PRIORITY], priority, params,
+                                ring, fleets, loads, world, offers, spare, flow, result)  # fmt: skip
 
 
 @law

@@ -19,6 +19,7 @@ LFM_SHARE_UP, LFM_SHARE_DN, LFM_PRICE_UP, LFM_PRICE_DN = 4, 5, 6, 7
 MFRR_SHARE_UP, MFRR_SHARE_DN, MFRR_PRICE_UP, MFRR_PRICE_DN = 8, 9, 10, 11
 CONSENT = 12
 ACTIONS_W = 13
+LFM_PRICES, MFRR_PRICES = (-5000.0, 5000.0), (-10000.0, 10000.0)  # EUR/MWh that can be asked; a product may refuse some
 
 # ---- observations: first column of each block ------------------------------------------------------------------------
 TIME = 0  # 6: sin/cos hour, sin/cos year, weekend, remaining_frac
@@ -26,9 +27,8 @@ DA = TIME + 6  # 37: 36 hourly means (price or forecast) from the current hour o
 BALANCING = DA + FORECAST_HOURS + 1  # 13: imbalance, up, down price of the last 4 published MTU, newest first; need forecast t+3
 LOCAL = BALANCING + 13  # 17: need forecast (8 h), willingness-to-pay forecast (8 h), last published local price
 ASSET = LOCAL + 2 * LFM_FORECAST_HOURS + 1  # 42, see below
-BOOK = (
-    ASSET + 42
-)  # 45: battery: committed MW t..t+11, schedule now and at the next 23 full hours; sold local, forwarded, doubly sold MW in 3 hours
+# 45: of the battery committed MW t..t+11, schedule now and at the next 23 full hours; sold local, forwarded, doubly sold MW
+BOOK = ASSET + 42
 RULES = BOOK + 45  # 8
 TERMINAL = RULES + 8  # 2
 OBSERVATIONS_W = TERMINAL + 2

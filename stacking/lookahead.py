@@ -116,7 +116,7 @@ def set_ahead(ring: Any, kind: int, field: int, slot: int, power_mw: float) -> N
 
 @law
 def reserve(p: Any, ring: Any, slot: int, count: int, field: int, direction: int, power_mw: float, work: Any) -> None:
-    """Split an offer for the block at a slot over the assets by cost within work[ROOM:] and add it to their calls (HI for up, LO for down)."""
+    """Split an offer for the block at a slot over the assets by cost within work[ROOM:] and add it to their HI (up) or LO."""
     left, sign = power_mw, 1.0 if direction == 0 else -1.0
     for rank in range(s.KINDS_W):
         kind = int(p[s.ORDER + rank])

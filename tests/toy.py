@@ -162,7 +162,8 @@ class Record:
     def cash(self, row: int = 0) -> dict[str, float]:
         """Return the cash labels that are not zero, summed over the world, EUR."""
         sums = self.flows[:, row, : f.CASH_W].sum(axis=0)
-        return {label.name: round(float(sums[label.column]), 4) + 0.0 for label in f.CASH_LABELS if abs(sums[label.column]) > 1e-4}
+        shown = [label for label in f.CASH_LABELS if abs(sums[label.column]) > 1e-4]
+        return {label.name: round(float(sums[label.column]), 4) + 0.0 for label in shown}
 
     def energy(self, row: int = 0) -> dict[str, float]:
         """Return the energies and counts that are not zero, MWh, without what only repeats them."""
@@ -288,7 +289,10 @@ def joined(*parts: Library) -> Library:
 
     return replace(
         parts[0],
-        **{name: np.concatenate([padded(name, part) for part in parts]) for name in ("series", "hourly", "calendar", "local", "local_hourly")},
+        **{
+            name: np.concatenate([padded(name, part) for part in parts])
+            for name in ("series", "hourly", "calendar", "local", "local_hourly")
+        },
         **{
             name: np.concatenate([getattr(part, name) for part in parts])
             for name in ("scalars", "length", "start_frac", "priority", "start_utc")

@@ -145,7 +145,8 @@ def offer_what_pays(action: FloatArray, seen: Seen) -> None:
             cost = sign * np.where(fleet, price[:, None], 0.0) + seen.tier_cost[:, d]
             cost = np.where(room > 1e-9, np.where(battery, -np.inf, cost), np.inf)
             least = cost.min(axis=1)
-            asked = np.where(np.isfinite(least), np.maximum(sign * action[:, first + 2 + d], least), sign * action[:, first + 2 + d])
+            asked = sign * action[:, first + 2 + d]
+            asked = np.where(np.isfinite(least), np.maximum(asked, least), asked)
             used = np.where(cost <= asked[:, None], room, 0.0)
             total = row_sum(room)
             action[:, first + d] *= np.where(total > 1e-9, np.minimum(1.0, row_sum(used) / np.maximum(total, 1e-9)), 0.0)

@@ -16,7 +16,9 @@ class Counts:
     def __init__(self, engine: Engine) -> None:
         self._charging_points = int(engine.params[:, s.CHARGERS].sum())
         self._world_steps = self._rows = self._local_rows = 0
-        self._sums = dict.fromkeys(("lfm", "mfrr", "forwarded", "trading", "da", "id", "bid_lfm", "bid_mfrr", "moving", "occupied"), 0.0)
+        self._sums = dict.fromkeys(
+            ("lfm", "mfrr", "forwarded", "trading", "da", "id", "bid_lfm", "bid_mfrr", "moving", "occupied"), 0.0
+        )
         self._starts = self._left = 0.0
 
     def add(self, engine: Engine) -> None:

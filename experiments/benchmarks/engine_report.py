@@ -10,6 +10,7 @@ from ..tables import number, percent, render, wrapped
 from .engine import Speed
 from .registry import BenchSpec, Target, bench_spec
 
+QUIET_FRAC = 0.95  # below this share of CPU time the machine was not quiet
 MEASURES = {
     "world_steps_per_s": ("world-steps/s", 1.0),
     "asset_steps_per_s": ("asset-steps/s", 1.0),
@@ -48,6 +49,10 @@ def to_text(speeds: Sequence[Speed], width: int | None = None) -> str:
     lost = [line for speed in speeds for _, line in missed(speed)]
     asked = sum(getattr(speed, target.measure) is not None for speed in speeds for target in _spec(speed).targets)
     blocks.append("\n".join([f"Targets met: {asked - len(lost)} of {asked}", *(f"not met: {line}" for line in lost)]))
+    busy = [speed for speed in speeds if speed.running_frac < QUIET_FRAC]
+    if busy:
+        shares = ", ".join(f"{speed.name} {percent(speed.running_frac)}" for speed in busy)
+        blocks.append(wrapped(f"Others took the core; the benchmarks ran for this share of the time: {shares}.", width=width))
     core = "one pinned core" if all(speed.pinned for speed in speeds) else "not pinned: this system cannot"
     return "\n\n".join([*blocks, wrapped(f"Medians over repeated episodes, {core}. {NOTES}", width=width)])
 
@@ -85,11 +90,11 @@ def _speed_table(speeds: Sequence[Speed]) -> tuple[list[str], list[list[str]]]:
 
 
 def _load_table(speeds: Sequence[Speed]) -> tuple[list[str], list[list[str]]]:
-    header = ["benchmark", "accepted MW", "LFM MW", "mFRR MW", "forwarded MW", "trading", "DA", "ID", "bids LFM", "bids mFRR", "occupied",
-              "cars left", "load starts"]  # fmt: skip
+    header = ["benchmark", "accepted MW", "LFM MW", "mFRR MW", "forwarded MW", "trading", "DA", "ID", "bids LFM",
+              "bids mFRR", "occupied", "cars left", "load starts"]  # fmt: skip
     return header, [
-        [x.name, number(x.accepted_mw), number(x.accepted_lfm_mw), number(x.accepted_mfrr_mw), number(x.forwarded_mw), _share(x.trading_frac),
-         _share(x.da_frac), _share(x.id_frac), _share(x.bidding_lfm_frac), _share(x.bidding_mfrr_frac),
+        [x.name, number(x.accepted_mw), number(x.accepted_lfm_mw), number(x.accepted_mfrr_mw), number(x.forwarded_mw),
+         _share(x.trading_frac), _share(x.da_frac), _share(x.id_frac), _share(x.bidding_lfm_frac), _share(x.bidding_mfrr_frac),
          _share(x.occupied_frac), f"{x.cars_left:,.0f}", f"{x.load_starts:,.0f}"]
         for x in speeds
     ]  # fmt: skip

@@ -49,7 +49,7 @@ def offsets(count: int) -> Floats:
     """Return price offsets between -10 and 10 EUR/MWh, even and unordered, (count,); 0 for one FSP."""
     if count == 1:
         return np.zeros(1)
-    return SPREAD_EUR_PER_MWH * (2.0 * (np.arange(count) * GOLDEN % 1.0) - 1.0)
+    return SPREAD_EUR_PER_MWH * (2.0 * (np.arange(count, dtype=np.float64) * GOLDEN % 1.0) - 1.0)
 
 
 def scripted(library: Library, engine: Engine) -> Script:

@@ -23,8 +23,8 @@ DONE_MWH = 1e-6  # one watt-hour: a car that lacks less is ready
 def must_charge_mw(left_mwh: float, power_mw: float, mtu_left: float) -> float:
     """Return what a car has to charge in this MTU so that full power afterwards still makes it ready, MW.
 
-    >>> must_charge_mw(0.011, 0.011, 4.0), must_charge_mw(0.011, 0.011, 8.0)
-    (0.011, 0.0)
+    >>> must_charge_mw(1.0, 1.0, 4.0), must_charge_mw(1.0, 1.0, 4.5), must_charge_mw(1.0, 1.0, 8.0)
+    (1.0, 0.5, 0.0)
     """
     return min(power_mw, max(0.0, left_mwh - power_mw * MTU_H * (mtu_left - 1.0)) / MTU_H)
 
@@ -98,7 +98,7 @@ def renew_envelope(p: Any, state: Any, ring: Any, chargers: Any, tick: int, work
 
 @law
 def add_corner(work: Any, kind: int, at: float, change: float) -> None:
-    """Let a sum of lines change its slope by `change` per MTU at a moment, MTU from now (moments behind the window are left out)."""
+    """Let a sum of lines change its slope by `change` per MTU at a moment, MTU from now; later than the window: nothing."""
     at = max(at, 0.0)
     whole = int(at)
     if whole < at:

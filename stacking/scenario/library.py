@@ -19,7 +19,7 @@ from ..units import MTU_PER_HOUR
 from .calendar import TAIL_HOURS, Clock
 from .keys import ScenarioKey, stream
 from .local import LocalSeries
-from .sites import Sites, draw_sites
+from .sites import Sites, draw_sites, drawn_sites
 
 START_FRAC = (0.2, 0.8)
 """Range of the drawn start content, as a share of the content window."""
@@ -114,7 +114,7 @@ def pack(
         priority=np.zeros((count, rows)),
         start_utc=np.array([_stamp(world.clock.start) for world in worlds], dtype="datetime64[s]"),
         keys=tuple(world.key for world in worlds),
-        synthetic=synthetic,
+        synthetic=(*synthetic, *drawn_sites(portfolios)),
         source=source,
         timezone=timezone,
         notes=notes,

@@ -45,6 +45,14 @@ def no_sites(scenarios: int, ticks: int, hours: int) -> Sites:
     )
 
 
+def drawn_sites(portfolios: Iterable[Portfolio]) -> tuple[str, ...]:
+    """Return the names of the parts of sites that are drawn and not read from files."""
+    rows = tuple(portfolios)
+    cars = any(row.fleet is not None and row.fleet.sessions_file is None for row in rows)
+    loads = any(row.load is not None and row.load.profile_file is None for row in rows)
+    return (*(("charging sessions",) if cars else ()), *(("industrial loads",) if loads else ()))
+
+
 def draw_sites(
     keys: Iterable[ScenarioKey],
     clocks: Iterable[Clock],

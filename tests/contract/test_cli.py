@@ -180,6 +180,26 @@ def test_consent_and_pooling_reach_the_engine() -> None:
     assert total("refused_pool_trimmed_mwh", "--consent", "always", "--pooling") > 0.0
 
 
+def test_a_population_in_a_network_is_compared_by_size_and_kind(tmp_path: Path) -> None:
+    options = ["--population", "mixed:4", "--network", "stockholm", "--strategy", "mixed", "--out", str(tmp_path)]
+    data = call_json(*TINY, *options)
+    assert data["network"] == "stockholm"
+    assert data["population"] == "mixed:4"
+    assert len(data["portfolios"]) == 4
+    assert [s["name"] for s in data["strategies"]] == ["do_nothing", "rebid", "mixed"]
+    assert data["strategies"][-1]["from"].startswith("shares of the population: ")
+    for grouping in ("size", "kind"):
+        rows = [r for r in data["groups"] if r["grouping"] == grouping]
+        assert sum({r["group"]: r["fsp"] for r in rows}.values()) == 4
+    configuration = store.read_results(tmp_path).manifest["configuration"]
+    assert configuration["network"]["name"] == "stockholm"
+    assert {p["node"] for p in configuration["portfolios"]} <= {n["name"] for n in configuration["network"]["nodes"]}
+    text = call(*TINY, *options).stdout
+    assert "By size class" in text
+    assert "By kind of asset" in text
+    assert call_json(*TINY, "--strategy", "rebid")["groups"] == []
+
+
 def test_new_strategy_runs_at_once(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     done = call("new-strategy", str(file))
@@ -250,6 +270,18 @@ def test_the_installed_command_refuses_without_traceback() -> None:
         (["compare", "--consent", "nan"], "0..1"),
         (["compare", "--backend", "quantum"], "serial, parallel, python"),
         (["compare", "--portfolio", "nowhere.toml"], "nowhere.toml"),
+        (["compare", "--population", "nowhere.toml"], "nowhere.toml"),
+        (["compare", "--population", "nobody"], "norflex"),
+        (["compare", "--population", "mixed:0"], "1..20,000"),
+        (["compare", "--population", "mixed:many"], "1..20,000"),
+        (["compare", "--population", "mixed:9000"], "memory"),
+        (["compare", "--population", "mixed", "--portfolio", "nowhere.toml"], "not from both"),
+        (["compare", "--network", "nowhere.toml"], "nowhere.toml"),
+        (["compare", "--network", "atlantis"], "stockholm"),
+        (["compare", "--network", "stockholm"], "--population mixed"),
+        (["compare", "--strategy", "mixed"], "--population mixed"),
+        (["demo", "--network", "atlantis"], "stockholm"),
+        (["demo", "--population", "mixed:x"], "1..20,000"),
         (["compare", "--parameters", "nowhere.toml"], "nowhere.toml"),
         (["compare", "--set", "fee"], "table.key=value"),
         (["compare", "--set", "rules.fee=1"], "rules.fee"),

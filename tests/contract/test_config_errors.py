@@ -73,6 +73,8 @@ DESIGN_ERRORS: list[tuple[str, Any, tuple[str, ...]]] = [
     ("rules.position", "both", ("position", "both", "none", "corrected")),
     ("rules.delivery_priority", "mine", ("delivery_priority", "dso_first")),
     ("rules.forward_price", 3, ("forward_price", "marginal")),
+    ("rules.baseline", "guess", ("baseline", "guess", "quiet_mean")),
+    ("rules.baseline", 0, ("baseline", "schedule")),
     ("rules.pooling", 1, ("pooling", "1")),
     ("rules.pooling", "no", ("pooling", "no")),
     ("rules.block_opposite_balancing", "yes", ("block_opposite_balancing", "yes")),
@@ -136,6 +138,8 @@ def gates(data: dict[str, Any], *, without: tuple[str, str] | None = None, extra
         (gates(raw(), extra={"kind": "clear", "book": "mfrr"}), ("twice",)),
         (gates(raw(), extra={"kind": "offer", "book": "lfm"}), ("offer", "twice")),
         (gates(raw(), extra={"kind": "match", "book": "lfm"}), ("match",)),
+        (gates(raw(), without=("offer", "mfrr"), extra={"kind": "offer", "book": "mfrr", "sees": ["afrr"]}), ("sees", "afrr")),
+        (gates(raw(), without=("offer", "mfrr"), extra={"kind": "offer", "book": "mfrr", "sees_sold": ["lfm"]}), ("sees_sold",)),
         (gates(raw(), extra={"kind": "clear", "book": "da"}), ("clear", "da")),
         (gates(raw(), without=("clear", "lfm"), extra={"kind": "clear", "book": "lfm", "to": "mfrr"}), ("forward", "to")),
         (gates(raw(), without=("clear", "lfm")), ("clear", "lfm", "missing")),
@@ -338,7 +342,7 @@ def test_random_tables_are_designs_and_portfolios_or_named_errors(table: dict[st
 
 
 PRODUCT_KEYS = sorted(tomllib.loads(PRODUCTS_FILE.read_text())["lfm"])
-RULE_KEYS = sorted({*raw()["rules"], "id_half_spread_eur_per_mwh", "terminal_factor"})
+RULE_KEYS = sorted({*raw()["rules"], "id_half_spread_eur_per_mwh", "terminal_factor", "baseline"})
 
 
 @settings(max_examples=400)

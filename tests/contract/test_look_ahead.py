@@ -32,6 +32,11 @@ from ..toy import DESIGNS, FLEET, busy, design, lively
 PORTFOLIOS = (FLEET[0], FLEET[4])
 GROUPS = ("balancing", "local", "imbalance", "need forecast", "realised", "two days", "midnight", "noon", "near", "far")
 BACKGROUND = {m: [market_column(m, d) + k for d in (0, 1) for k in range(c.BACKGROUND_W)] for m in (c.LFM, c.MFRR)}
+LOCAL_GROUPS = tuple(
+    (column - c.LFM_NEED_FAR, "near" if column in (c.LFM_NEED_NEAR, c.LFM_LIMIT_NEAR) else "far")
+    for column in (c.LFM_NEED_FAR, c.LFM_NEED_NEAR, c.LFM_LIMIT_FAR, c.LFM_LIMIT_NEAR)
+)
+REPEATED = ("series", "hourly", "local", "local_hourly", "scalars", "calendar", "length", "start_frac", "priority")
 FORECASTS = {"two days": (c.DA_TWO_DAYS, 2, 12), "midnight": (c.DA_MIDNIGHT, 1, 0), "noon": (c.DA_NOON, 1, 12)}
 
 
@@ -92,32 +97,31 @@ def unknown(lib: Library, setting, tick: int, early: str = "") -> dict[str, np.n
 def spoiled(lib: Library, setting, ticks: list[int], early: str = "") -> Library:
     """Return the scenario as it is, and once per tick with garbage in all that is not known then."""
     random = np.random.default_rng(1)
-    series, hourly = np.repeat(lib.series, len(ticks) + 1, axis=0), np.repeat(lib.hourly, len(ticks) + 1, axis=0)
-    scalars = np.repeat(lib.scalars, len(ticks) + 1, axis=0)
+    many = {name: np.repeat(getattr(lib, name), len(ticks) + 1, axis=0) for name in REPEATED}
+    series, hourly, local, local_hourly = (many[name] for name in REPEATED[:4])
     for i, tick in enumerate(ticks, start=1):
         no = unknown(lib, setting, tick, early)
         later_prices = np.arange(series.shape[1]) > tick
         for columns, rows in (
             (BACKGROUND[c.MFRR], no["balancing"]),
-            (BACKGROUND[c.LFM], no["local"]),
             ([c.IMBALANCE_PRICE, c.DOMINANT], no["imbalance"]),
             ([c.NEED_FORECAST], no["need forecast"]),
             ([c.DA_PRICE], later_prices),
         ):
             shape = (int(rows.sum()), len(columns))
             series[i][np.ix_(rows, np.array(columns))] = np.abs(random.normal(0, 300, shape))
+        for area in range(local.shape[1]):
+            rows = np.ix_(no["local"], np.array(BACKGROUND[c.LFM]))
+            local[i, area][rows] = random.normal(0, 300, (int(no["local"].sum()), 2 * c.BACKGROUND_W))
+            for column, group in LOCAL_GROUPS:
+                local_hourly[i, area, column, no[group]] = random.normal(0, 300, int(no[group].sum()))
         for column, rows in (
             (c.DA_MEAN, no["realised"]),
             *((FORECASTS[group][0], no[group]) for group in FORECASTS),
-            *((column, no["near"]) for column in (c.LFM_NEED_NEAR, c.LFM_LIMIT_NEAR)),
-            *((column, no["far"]) for column in (c.LFM_NEED_FAR, c.LFM_LIMIT_FAR)),
         ):
             hourly[i, rows, column] = random.normal(0, 300, int(rows.sum()))
-        scalars[i, c.TERMINAL_PRICE] = abs(random.normal(0, 300))
-    many = {
-        name: np.repeat(getattr(lib, name), len(ticks) + 1, axis=0) for name in ("calendar", "length", "start_frac", "priority")
-    }
-    return replace(lib, series=series, hourly=hourly, scalars=scalars, keys=lib.keys * (len(ticks) + 1), **many)
+        many["scalars"][i, c.TERMINAL_PRICE] = abs(random.normal(0, 300))
+    return replace(lib, keys=lib.keys * (len(ticks) + 1), **many)
 
 
 def compare(lib: Library, name: str, early: str = "", **changes: dict) -> tuple[int, int, int, float]:
@@ -135,7 +139,7 @@ def compare(lib: Library, name: str, early: str = "", **changes: dict) -> tuple[
         wrong += int((~same & (until >= tick)).sum())
         after += int((~same & (until < tick)).any())
         if tick < length:
-            action = lively(engine.compiled.bounds, (1, len(PORTFOLIOS)), random)
+            action = np.clip(lively(engine.compiled.bounds, (1, len(PORTFOLIOS)), random), *engine.compiled.bounds)
             engine.step(np.repeat(action, len(until), axis=0))
             traded += float(counts(engine)["trades"])
     return compared, wrong, after, traded

@@ -76,7 +76,8 @@ def test_a_car_follows_the_schedule_and_waits_no_longer_than_it_may():
 
 
 def test_a_car_that_cannot_be_ready_is_counted_and_paid_for():
-    seen = play(design("parallel_adjusted"), world([[(2, 4, 0.75, 1.0, 0.0)]], expected=1.0), {}, (fleet(unmet_eur_per_mwh=400.0),))
+    lib = world([[(2, 4, 0.75, 1.0, 0.0)]], expected=1.0)
+    seen = play(design("parallel_adjusted"), lib, {}, (fleet(unmet_eur_per_mwh=400.0),))
     assert total(seen, f.EV_UNMET) == 0.25
     assert total(seen, f.EV_SHORT_COUNT) == 1.0
     assert seen.cash()["ev_unmet"] == -100.0
@@ -183,7 +184,8 @@ def test_activations_of_a_day_are_limited():
 def test_rebound_is_consumed_afterwards_and_settled_in_its_own_mtu():
     lib = world(consumption=4.0, ticks=16, terminal=0.0)
     tso_needs_up(lib, 40.0, 90.0, 90.0, first=4, last=4)
-    seen = play(design("parallel_adjusted"), lib, balancing("up", 1.0, 10.0, ticks=(4,)), (load(rebound_frac=1.0, rebound_min=60.0),))
+    rebounding = load(rebound_frac=1.0, rebound_min=60.0)
+    seen = play(design("parallel_adjusted"), lib, balancing("up", 1.0, 10.0, ticks=(4,)), (rebounding,))
     # 4 MW for one MTU = 1 MWh, back within four MTU at 1 MW
     power = [round(float(x), 5) for x in seen.flows[:, 0, f.POWER_MW]]
     assert power[4:10] == [0.0, -5.0, -5.0, -5.0, -5.0, -4.0]

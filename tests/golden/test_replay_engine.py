@@ -13,7 +13,13 @@ from stacking import Engine, Library, default_portfolios, design_names, load_des
 from stacking import columns as c
 from stacking import flows as f
 from stacking import layout as v
+from stacking import state as s
+from stacking.portfolio import Battery, Portfolio
 
+PORTFOLIOS = (
+    Portfolio(name="battery", connection_mw=5.0, battery=Battery(power_mw=5.0, capacity_mwh=10.0)),
+    *default_portfolios(),
+)
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 QUARTER_HOURLY = [DATA / "dk1_imbalance_afrr_mfrr_2025_15min.csv"]
 HOURLY = [DATA / "dk1_da_2023_2025_hourly.csv", DATA / "dk1_regulating_power_2023_2025_hourly.csv"]
@@ -40,9 +46,9 @@ def written_prices(path: Path, days: int = 5) -> Path:
 def assert_published(library: Library, design: str) -> int:
     """Step `do_nothing` through every scenario and compare all prices; return the number of MTU with a need."""
     worlds = len(library.keys)
-    engine = Engine(load_design(design), default_portfolios(), library, worlds=worlds)
+    engine = Engine(load_design(design), PORTFOLIOS, library, worlds=worlds)
     engine.reset(np.arange(worlds))
-    action = np.zeros((worlds, 1, v.ACTIONS_W))
+    action = np.zeros((worlds, len(PORTFOLIOS), v.ACTIONS_W))
     needed = 0
     up, dn = c.market_column(c.MFRR, 0), c.market_column(c.MFRR, 1)
     for tick in range(int(library.length.max())):
@@ -54,14 +60,15 @@ def assert_published(library: Library, design: str) -> int:
         assert np.array_equal(engine.market[alive, f.PRICE_IMBALANCE], at[:, c.IMBALANCE_PRICE])
         assert np.array_equal(engine.market[alive, f.PRICE_DA], at[:, c.DA_PRICE])
         needed += int(((at[:, up + c.NEED] > 0) | (at[:, dn + c.NEED] > 0)).sum())
-    assert not engine.state[..., 2].any()
+    assert not engine.state[:, 0, s.CASH].any()  # a battery that does nothing
+    assert engine.state[:, 1, s.CASH].any()  # cars and machines that take what they need
     return needed
 
 
 @pytest.mark.parametrize("design", design_names())
 def test_a_written_file_comes_back_exactly(design: str, tmp_path: Path) -> None:
     """Days with a clock change, both directions, awkward decimals."""
-    library = replay([written_prices(tmp_path / "prices.csv")], days=1, timezone="Europe/Copenhagen")
+    library = replay([written_prices(tmp_path / "prices.csv")], days=1, portfolios=PORTFOLIOS, timezone="Europe/Copenhagen")
     assert assert_published(library, design) > 100
 
 
@@ -70,5 +77,5 @@ def test_danish_prices_come_back_exactly(paths: list[Path]) -> None:
     """All complete weeks of the Danish files."""
     if not all(path.exists() for path in paths):
         pytest.skip("the Danish price files are not here")
-    library = replay(paths, days=7, timezone="Europe/Copenhagen")
+    library = replay(paths, days=7, portfolios=PORTFOLIOS, timezone="Europe/Copenhagen")
     assert assert_published(library, "norflex_eam") > 1000

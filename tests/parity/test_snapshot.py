@@ -104,7 +104,7 @@ def test_arrays_are_never_rebound_and_the_library_is_never_written(lib):
     engine, random = made(lib), np.random.default_rng(4)
     names = (*STATE, *RESULTS, "params")
     pointers = {name: getattr(engine, name).ctypes.data for name in names}
-    arrays = ("series", "hourly", "calendar", "scalars", "length", "start_frac", "priority")
+    arrays = ("series", "hourly", "local", "local_hourly", "calendar", "scalars", "length", "start_frac", "priority")
     kept = {name: getattr(lib, name).tobytes() for name in arrays}
     params = engine.params.tobytes()
     for step in range(100):

@@ -16,7 +16,6 @@ from stacking.compile import compile_portfolios
 from stacking.kernel import move_slots
 from stacking.lookahead import set_ahead
 from stacking.portfolio import Fleet, Portfolio
-from stacking.state import hour_cell
 from stacking.units import MTU_H
 
 WIDE_MW = 1e6
@@ -48,9 +47,9 @@ class Car:
     def given(self, loss: float) -> float:
         """Return the most that it can give back and still recover, by trial, MWh."""
         step, best = self.power * MTU_H, 0.0
-        for given in np.linspace(0.0, self.lent, 2001) if self.lent > 0.0 else ():
-            if given / step + (self.left + given * (1.0 + loss)) / step <= self.time + 1e-12:
-                best = float(given)
+        for trial in np.linspace(0.0, self.lent, 2001) if self.lent > 0.0 else ():
+            if trial / step + (self.left + trial * (1.0 + loss)) / step <= self.time + 1e-12:
+                best = float(trial)
         return best
 
 
@@ -170,7 +169,7 @@ def test_the_envelope_of_a_car_that_cannot_be_ready_ends_when_it_leaves():
     assert most == pytest.approx([0.025, 0.05, 0.075] + [0.1] * 9)
 
 
-# ---- what is offered can be delivered -------------------------------------------------------------------------------------------
+# ---- what is offered can be delivered ---------------------------------------------------------------------------------
 @settings(max_examples=150)
 @given(cars(most=1, lending=False), st.integers(1, 5), PLANS, st.sampled_from(BLOCKS), st.booleans(), st.floats(0.05, 1.0))
 def test_cars_that_are_alike_deliver_what_they_offer(
@@ -217,7 +216,7 @@ def test_a_single_car_that_lends_delivers_what_it_offers():
     assert lacking <= 1e-4 * sold, (sold, lacking)
 
 
-# ---- whatever is ordered, the driver gets all ------------------------------------------------------------------------------------
+# ---- whatever is ordered, the driver gets all --------------------------------------------------------------------------
 def follow(plugged: list[Car], loss: float, seed: int) -> World:
     """Order anything in every MTU until all cars have left; the world asserts that none leaves without what it wants."""
     world, random = World(plugged, np.zeros(11), loss), np.random.default_rng(seed)

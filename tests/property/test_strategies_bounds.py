@@ -40,7 +40,7 @@ def wild_observations(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 @st.composite
 def usual_observations(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
-    """Draw rows of batteries that could exist."""
+    """Draw rows of portfolios that could exist: a battery, and often a fleet and a load beside it, in any order of cost."""
     n = draw(st.integers(2, 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     o = np.zeros((n, at.OBSERVATIONS_W))
@@ -54,6 +54,12 @@ def usual_observations(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     o[:, at.CONTENT_MWH] = o[:, at.STORED_FRAC] * capacity
     o[:, at.MIN_CONTENT_FRAC], o[:, at.MAX_CONTENT_FRAC] = rng.uniform(0.0, 0.5, n), rng.uniform(0.5, 1.0, n)
     o[:, at.FEASIBLE_UP_MFRR : at.FEASIBLE_DN_LFM + 1] = rng.uniform(0.0, 2.0, (n, 4)) * rated[:, None]
+    share = rng.dirichlet((1.0, 1.0, 1.0), n) if draw(st.booleans()) else np.tile([1.0, 0.0, 0.0], (n, 1))
+    o[:, at.TIER_KIND : at.TIER_KIND + 3] = rng.permuted(np.tile([0.0, 1.0, 2.0], (n, 1)), axis=1)
+    for k in range(4):
+        whole = o[:, at.FEASIBLE_UP_MFRR + k]
+        o[:, at.TIER_UP_MFRR + 3 * k : at.TIER_UP_MFRR + 3 * k + 3] = share * whole[:, None]
+    o[:, at.TIER_COST_UP : at.TIER_COST_UP + 6] = rng.uniform(0.0, 100.0, (n, 6))
     o[:, at.BOOK : at.BOOK + 36] = rng.uniform(-1.0, 1.0, (n, 36)) * rated[:, None]
     o[:, at.COST_UP], o[:, at.COST_DN] = rng.uniform(0.0, 20.0, n), rng.uniform(0.0, 20.0, n)
     o[:, at.HOURS_TO_END] = rng.integers(1, 720, n) / 4.0

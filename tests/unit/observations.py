@@ -1,4 +1,4 @@
-"""A hand-made observation: one battery of 5 MW and 10 MWh, half full, with 100 hours to go."""
+"""A hand-made observation: one battery of 5 MW and 10 MWh, half full, with 100 hours to go, and no other asset."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from typing import Any
 import numpy as np
 
 from stacking import layout as at
+
+TIERS_OF_BATTERY = (
+    (at.TIER_COST_UP, at.COST_UP),
+    (at.TIER_COST_DN, at.COST_DN),
+    (at.TIER_UP_MFRR, at.FEASIBLE_UP_MFRR),
+    (at.TIER_DN_MFRR, at.FEASIBLE_DN_MFRR),
+    (at.TIER_UP_LFM, at.FEASIBLE_UP_LFM),
+    (at.TIER_DN_LFM, at.FEASIBLE_DN_LFM),
+)
+"""First column of each block by asset, and the column of the portfolio that it equals if there is a battery only."""
 
 
 def observation(n: int = 1, **columns: Any) -> np.ndarray:
@@ -32,6 +42,9 @@ def observation(n: int = 1, **columns: Any) -> np.ndarray:
     o[:, at.DA : at.DA + 36] = columns.pop("price", 50.0)
     for name, value in (values | columns).items():
         o[:, names[name]] = value
+    o[:, at.TIER_KIND : at.TIER_KIND + at.TIERS] = np.arange(at.TIERS)
+    for tier, whole in TIERS_OF_BATTERY:
+        o[:, tier] = o[:, whole]
     return o
 
 

@@ -12,9 +12,10 @@ import pytest
 from stacking.agents.strategies import make_strategy
 from stacking.catalogue import default_portfolios, load_design
 from stacking.errors import StackingError
-from stacking.experiments import compare, inputs, report, rows, runner, stats, store, tables
+from stacking.experiments import compare, groups, inputs, players, report, rows, runner, stats, store, tables
 from stacking.experiments.rows import CASH_COLUMNS, ENERGY_COLUMNS, REFUSED_COLUMNS
 from stacking.experiments.stats import Interval
+from stacking.network import compile_network
 from stacking.scenario import generate, scenario_keys
 
 KEYS = ["design", "strategy", "scenario", "portfolio"]
@@ -113,7 +114,9 @@ def test_rows_are_complete_and_add_up(setup: inputs.Setup, finished: report.Comp
     assert not episodes.duplicated(KEYS).any()
     cash = episodes[list(CASH_COLUMNS)].sum(axis=1)
     np.testing.assert_allclose(episodes["net_eur"], cash, atol=1e-9)
-    np.testing.assert_allclose(episodes["flex_mtu_eur"], episodes["flex_eur"] - episodes["cash_terminal_eur"], atol=1e-9)
+    reference = episodes[episodes["strategy"] == "do_nothing"].set_index(["design", "scenario"])["cash_terminal_eur"]
+    left = episodes["cash_terminal_eur"] - reference.loc[pd.MultiIndex.from_frame(episodes[["design", "scenario"]])].to_numpy()
+    np.testing.assert_allclose(episodes["flex_mtu_eur"], episodes["flex_eur"] - left, atol=1e-9)
     per_day = days.groupby(KEYS, sort=False)[["net_eur", "flex_eur"]].sum()
     np.testing.assert_allclose(
         per_day.to_numpy(), episodes.set_index(KEYS).loc[per_day.index, ["net_eur", "flex_eur"]], atol=1e-9
@@ -182,7 +185,7 @@ def test_chunks_change_nothing(
 def test_portfolios_of_a_world_are_rows_of_their_own() -> None:
     battery = default_portfolios()[0]
     pair = (battery, battery.model_copy(update={"name": "other"}))
-    library = generate(scenario_keys("train", 2), rows=2, days=1)
+    library = generate(scenario_keys("train", 2), portfolios=pair, days=1)
     contest = runner.Contest((load_design("parallel"),), {"rebid": make_strategy("rebid")}, pair, library)
     steps: list[int] = []
     result = runner.run(contest, steps.append)
@@ -292,3 +295,136 @@ def test_kept_counts_cannot_be_changed() -> None:
     counts = next(stats.resample_counts(4, 0, 100))
     with pytest.raises(ValueError, match="read-only"):
         counts[0, 0] = 1.0
+
+
+# ---- several FSPs ----------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def crowd() -> report.Comparison:
+    request = inputs.Request(
+        designs=("parallel", "norflex_eam"), strategies=("lfm_only", "mixed"), seeds=3, days=1, split="validation",
+        population="mixed:6", network="stockholm", tuned=False, seed=3,
+    )  # fmt: skip
+    return report.compare(inputs.prepare(request))
+
+
+def _two_sizes() -> pd.DataFrame:
+    """Return the rows by hand with a battery of 0.5 MW, a fleet of 5 MW, and something refused."""
+    episodes = _episodes()
+    small = episodes["portfolio"] == "a"
+    return episodes.assign(
+        kind=np.where(small, "battery", "fleet"), rated_mw=np.where(small, 0.5, 5.0), offered_lfm_mwh=3.0, forwarded_mwh=1.0,
+        refused_below_minimum_mwh=np.where(small, 6.0, 0.0), refused_granularity_rest_mwh=np.where(small, 0.0, 1.0),
+        consent_asked_mwh=2.0, ev_short_count=np.where(small, 0.0, 2.0),
+    )  # fmt: skip
+
+
+def test_group_figures_by_hand() -> None:
+    table = groups.group_table(_two_sizes(), resamples=200)
+    found = {(r["strategy"], r["group"], r["metric"]): r["estimate"] for r in table.to_dict("records")}
+    assert set(table["group"]) == {"0.5-1 MW", "1-5 MW", "battery", "EV fleet"}
+    assert set(table["fsp"]) == {1}
+    for small, large in (("0.5-1 MW", "1-5 MW"), ("battery", "EV fleet")):
+        # a quarter of 21 EUR in 3 scenarios of 10 MWh rated power: 0.175 EUR/MWh = 0.175 * 8.76 EUR/kW-year
+        assert found["mine", small, "flex_eur_per_kw_year"] == pytest.approx(0.175 * 8.76)
+        assert found["mine", large, "flex_eur_per_kw_year"] == pytest.approx(0.525 * 8.76)
+        assert found["mine", small, "too_small_frac"] == pytest.approx(0.6)  # 6 of 3 + 1 + 6
+        assert found["mine", large, "too_small_frac"] == 0.0
+        assert found["mine", large, "rounded_frac"] == pytest.approx(0.2)  # 1 of 3 + 1 + 1
+        assert found["mine", large, "forwarded_frac"] == pytest.approx(0.5)
+        assert found["mine", large, "delivered_frac"] == pytest.approx(11.0 / 12.0)
+        assert found["mine", large, "ev_short_count"] == 2.0
+    text = groups.groups_text(table, width=200)
+    assert "0.5-1 MW, 1 FSP" in text
+    assert "60.0 % / 0 % / 50.0 %" in text
+
+
+def test_group_figures_need_their_columns() -> None:
+    with pytest.raises(StackingError, match="column") as caught:
+        groups.group_table(_two_sizes().drop(columns="kind"))
+    assert caught.value.key == "kind"
+
+
+def test_sizes_fall_into_their_classes() -> None:
+    assert groups.size_class([0.0999, 0.1, 0.4999, 0.5, 1.0, 5.0, 5.0001]).tolist() == [0, 1, 1, 2, 3, 3, 4]
+
+
+def test_a_population_stands_in_the_order_of_its_network(crowd: report.Comparison) -> None:
+    contest, episodes = crowd.setup.contest, crowd.result.episodes
+    assert contest.network is not None
+    areas = compile_network(contest.network, contest.portfolios)
+    assert (np.diff(areas.order) > 0).all()
+    assert sorted(p.name for p in contest.portfolios) == [f"fsp {k}" for k in range(1, 7)]
+    for portfolio in contest.portfolios:
+        own = episodes[episodes["portfolio"] == portfolio.name]
+        assert set(own["node"]) == {portfolio.node}
+        assert set(own["kind"]) <= set(groups.KINDS)
+        assert (own["rated_mw"] == portfolio.rated_mw).all()
+        assert set(own["area"]) <= {"", *areas.names}
+    other = inputs.prepare(inputs.Request(strategies=("rebid",), seeds=2, days=1, population="mixed:6", network="stockholm"))
+    assert other.contest.portfolios != contest.portfolios  # keyed by the seed
+
+
+def test_mixed_strategies_are_those_drawn(crowd: report.Comparison) -> None:
+    episodes, strategy = crowd.result.episodes, crowd.setup.contest.strategies["mixed"]
+    assert isinstance(strategy, players.Mixed)
+    mixed = episodes[episodes["strategy"] == "mixed"]
+    assert mixed["plays"].tolist() == list(strategy.assignment) * 6
+    assert mixed["plays"].nunique() > 1
+    others = episodes[episodes["strategy"] != "mixed"]
+    assert (others["plays"] == others["strategy"]).all()
+    idle = mixed[mixed["plays"] == "do_nothing"]
+    assert not idle[["offered_lfm_mwh", "offered_mfrr_mwh"]].to_numpy().any()
+    assert mixed[["offered_lfm_mwh", "offered_mfrr_mwh"]].to_numpy().any()
+
+
+def test_a_mix_of_one_strategy_is_that_strategy_bit_for_bit(crowd: report.Comparison) -> None:
+    contest = dataclasses.replace(crowd.setup.contest, designs=crowd.setup.contest.designs[:1])
+    same = players.Mixed({"rebid": contest.strategies["rebid"]}, ("rebid",) * 6)  # type: ignore[dict-item]
+    again = runner.run(dataclasses.replace(contest, strategies={"rebid": contest.strategies["rebid"], "mixed": same})).episodes
+    one, all_of_it = (again[again["strategy"] == name].reset_index(drop=True) for name in ("rebid", "mixed"))
+    pd.testing.assert_frame_equal(one.drop(columns="strategy"), all_of_it.drop(columns="strategy"), check_exact=True)
+
+
+def test_every_figure_of_a_group_follows_from_the_stored_rows(crowd: report.Comparison, tmp_path: Path) -> None:
+    results = store.read_results(report.save(crowd, tmp_path / "out"))
+    episodes = results.frames["episodes"]
+    again = groups.group_table(episodes, seed=crowd.setup.seed)
+    pd.testing.assert_frame_equal(again, results.frames["groups"], check_exact=True)
+    table = compare.comparison_table(episodes, seed=crowd.setup.seed)
+    pd.testing.assert_frame_equal(table, results.frames["comparison"], check_exact=True)
+    text = report.to_text(crowd)
+    assert report.to_text(dataclasses.replace(crowd, table=table, groups=again)) == text
+    assert groups.groups_text(again) in text
+    # and once more without our own code: plain sums over plain columns
+    for kind, title in {"battery": "battery", "fleet": "EV fleet", "load": "industrial load", "mixed": "mixture"}.items():
+        own = episodes[(episodes["kind"] == kind) & (episodes["strategy"] == "mixed") & (episodes["design"] == "parallel")]
+        if own.empty:
+            continue
+        line = again[(again["group"] == title) & (again["strategy"] == "mixed") & (again["design"] == "parallel")]
+        got = line.set_index("metric")["estimate"]
+        expected = 8.76 * own["flex_eur"].sum() / own["rated_mw_hours"].sum()
+        assert got["flex_eur_per_kw_year"] == pytest.approx(expected)
+        assert got["ev_unmet_mwh"] == pytest.approx(own["ev_unmet_mwh"].sum() / 3)
+        assert set(line["fsp"]) == {own["portfolio"].nunique()}
+    # the classes of one grouping are all FSPs together
+    flex = again[again["metric"] == "flex_eur"].groupby(["design", "strategy", "grouping"])["estimate"].sum().unstack()
+    np.testing.assert_allclose(flex["size"], flex["kind"], atol=1e-9)
+
+
+def test_one_portfolio_has_no_groups(finished: report.Comparison, tmp_path: Path) -> None:
+    assert finished.groups is None
+    assert "By size class" not in report.to_text(finished)
+    assert set(store.read_results(report.save(finished, tmp_path / "out")).frames) == {"episodes", "days", "comparison"}
+
+
+def test_the_reference_buys_what_cars_and_loads_use(finished: report.Comparison) -> None:
+    (portfolio,) = finished.setup.contest.portfolios
+    assert portfolio.fleet is not None
+    assert portfolio.load is not None
+    episodes = finished.result.episodes
+    idle = episodes[episodes["strategy"] == "do_nothing"]
+    assert (idle["ev_charged_mwh"] > 0.0).all()
+    assert (idle["cash_da_eur"] < 0.0).all()  # its forecast consumption
+    assert not idle[["offered_lfm_mwh", "offered_mfrr_mwh", "cash_id_eur", "load_starts_count"]].to_numpy().any()
+    bought = idle["cash_da_eur"] + idle["cash_imbalance_eur"]
+    assert (bought.abs() > 0.5 * idle["cash_da_eur"].abs()).all()  # what was bought is about what is used
