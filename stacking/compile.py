@@ -164,6 +164,7 @@ def _gate(design: Design, gate: Gate) -> INT:
     whole = gate.kind == "offer" or product.clears == "block"
     row[s.COUNT] = block if whole else 1
     row[s.ALIGNED] = block > 1 and whole
+    row[s.WHOLE] = block == 1 or product.clears == "block"
     row[s.KNOWN_MIN] = math.floor(product.publication_min)
     if gate.kind == "offer":
         row[s.LEAD] = lead_mtu(product.gate_closure_min, earlier=True)

@@ -34,7 +34,7 @@ from .markets.merit_order import (
     sort_offers,
 )
 from .settlement import overlap_mw
-from .state import ahead, cell, column, slot_of
+from .state import ahead, cell, column, slot_of, wide
 from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 
 
@@ -63,7 +63,7 @@ def take_offer(
         return
     free_up, free_down, _, _ = free_power(
         p, state, ring, fleet, load, tick, lead, count, gate[s.KNOWN_MIN], float(gate[s.SEES_LOCAL]),
-        float(gate[s.SEES_BALANCING]), True, same_day, work,
+        float(gate[s.SEES_BALANCING]), gate[s.WHOLE] == 1, same_day, work,
     )  # fmt: skip
     energy, field = count * MTU_H, s.HI_LOCAL if ledger == c.LFM else s.HI_BALANCING
     for d in range(2):
@@ -83,10 +83,10 @@ def take_offer(
             flow[f.REFUSED + codes.PRICE_LIMIT] += wanted * energy
             continue
         quantity = round_down(wanted, product[s.GRANULARITY_MW])
-        flow[f.REFUSED + codes.GRANULARITY_REST] += max(0.0, wanted - quantity) * energy
         if quantity < product[s.MIN_MW] - POWER_EPSILON_MW:
-            flow[f.REFUSED + codes.BELOW_MINIMUM] += quantity * energy
+            flow[f.REFUSED + codes.BELOW_MINIMUM] += wanted * energy
             continue
+        flow[f.REFUSED + codes.GRANULARITY_REST] += max(0.0, wanted - quantity) * energy
         flow[f.OFFERED_LFM if ledger == c.LFM else f.OFFERED_MFRR] += quantity * energy
         for slot in range(lead + s.PAST, lead + s.PAST + count):
             set_cell(ring, slot, column(ledger, s.OFFERED, d), quantity)
@@ -118,7 +118,7 @@ def headroom_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int, slot: int, d
     headroom = p[s.RATED_MW] - scheduled if direction == 0 else p[s.RATED_MW] + scheduled
     if p[s.FLEET_ROW] >= 0.0:
         used = fleet_consumption_mw(ring, fleet, tau, slot)
-        headroom += used + float(ring[s.LENDING]) if direction == 0 else max(0.0, p[s.FLEET_MW] - used)
+        headroom += used + wide(ring[s.LENDING]) if direction == 0 else max(0.0, p[s.FLEET_MW] - used)
     if p[s.LOAD_ROW] >= 0.0 and direction == 0:
         headroom += p[s.FLEX_FRAC] * load[tau // MTU_PER_HOUR]
     return headroom

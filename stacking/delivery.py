@@ -15,7 +15,7 @@ from .columns import market_column
 from .coordination import doubly_sold_mw
 from .lookahead import position_mw, split_order
 from .settlement import between, forwarded_price, imbalance_price, local_pay_eur, penalty_eur, shortfall_shares_mw
-from .state import ahead, cell, column
+from .state import ahead, cell, column, wide
 from .units import MTU_H, POWER_EPSILON_MW
 
 
@@ -110,7 +110,7 @@ def baseline_error_mw(rules: Any, ring: Any, history: Any, position: float, hour
         return cell(ring, s.PAST, s.NOMINATED) - position
     total = 0.0
     for day in range(s.BASELINE_DAYS):
-        total += float(history[day * 24 + hour_of_day])
+        total += wide(history[day * 24 + hour_of_day])
     return total / s.BASELINE_DAYS - position
 
 

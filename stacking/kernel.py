@@ -34,7 +34,7 @@ from .observe import (
     observe_world,
     open_columns,
 )
-from .state import hour_cell, slot_of
+from .state import hour_cell, slot_of, wide
 from .units import MTU_PER_HOUR
 
 
@@ -70,7 +70,7 @@ def advance(
     worlds, size = control.shape[0], chunk[0]
     for g in prange((worlds + size - 1) // size):
         begin_at, end = g * size, min(worlds, (g + 1) * size)
-        home = g if scratch.shape[0] > 1 else 0
+        home = begin_at // size if scratch.shape[0] > 1 else 0
         work = scratch[home]
         for b in range(begin_at, end):
             k = control[b, s.SCENARIO]
@@ -331,7 +331,7 @@ def remember(rules: Any, history: Any, power_mw: float, activated_mwh: float, we
     elif day[c.QUARTER] == 0:
         history[at] = power_mw / MTU_PER_HOUR
     else:
-        history[at] = float(history[at]) + power_mw / MTU_PER_HOUR
+        history[at] = wide(history[at]) + power_mw / MTU_PER_HOUR
     if day[c.DAY_LEFT] == 1 and weekend == 0.0:
         for k in range(today - 1, 23, -1):
             history[k] = history[k - 24]

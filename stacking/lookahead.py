@@ -64,7 +64,11 @@ def free_power(
         work[s.ROOM + 2 * s.BATTERY], work[s.ROOM + 2 * s.BATTERY + 1] = up, down
     if p[s.FLEET_ROW] >= 0.0:
         up, down = fleet_room(p, ring, fleet, tick, lead, count, local, balancing, work)
-        work[s.ROOM + 2 * s.FLEET], work[s.ROOM + 2 * s.FLEET + 1] = up, down
+        # where all points together exceed the connection, cars that wait for an order may not find room afterwards
+        crowded = p[s.FLEET_MW] > p[s.CONNECTION_MW]
+        if p[s.LOAD_ROW] >= 0.0:
+            crowded = p[s.FLEET_MW] + load[(tick + lead) // MTU_PER_HOUR] > p[s.CONNECTION_MW]
+        work[s.ROOM + 2 * s.FLEET], work[s.ROOM + 2 * s.FLEET + 1] = 0.0 if crowded else up, down
     if with_load and p[s.LOAD_ROW] >= 0.0:
         work[s.ROOM + 2 * s.LOAD] = load_room(p, state, ring, load, tick, lead, count, known_min, local, balancing, same_day)
     total_up, total_down = 0.0, 0.0

@@ -97,7 +97,20 @@ def observe_portfolio(
     content, window = state[s.CONTENT], 1.0 / capacity if capacity > 0.0 else 0.0
     same = mfrr[s.LEAD] < day[c.DAY_LEFT]
     up, down, low, high = free_power(
-        p, state, ring, fleet, load, tick, mfrr[s.LEAD], mfrr[s.COUNT], mfrr[s.KNOWN_MIN], 1.0, 1.0, True, same, work
+        p,
+        state,
+        ring,
+        fleet,
+        load,
+        tick,
+        mfrr[s.LEAD],
+        mfrr[s.COUNT],
+        mfrr[s.KNOWN_MIN],
+        1.0,
+        1.0,
+        mfrr[s.WHOLE] == 1,
+        same,
+        work,
     )
     out[v.STORED_FRAC], out[v.MIN_CONTENT_FRAC], out[v.MAX_CONTENT_FRAC] = content * window, low * window, high * window
     out[v.FEASIBLE_UP_MFRR], out[v.FEASIBLE_DN_MFRR] = up, down
@@ -106,7 +119,20 @@ def observe_portfolio(
     if local_open:
         same = local[s.LEAD] < day[c.DAY_LEFT]
         up, down, low, high = free_power(
-            p, state, ring, fleet, load, tick, local[s.LEAD], local[s.COUNT], local[s.KNOWN_MIN], 1.0, 1.0, True, same, work
+            p,
+            state,
+            ring,
+            fleet,
+            load,
+            tick,
+            local[s.LEAD],
+            local[s.COUNT],
+            local[s.KNOWN_MIN],
+            1.0,
+            1.0,
+            local[s.WHOLE] == 1,
+            same,
+            work,
         )
     out[v.FEASIBLE_UP_LFM], out[v.FEASIBLE_DN_LFM] = up, down
     observe_tiers(p, work, v.TIER_UP_LFM, local_open, out)

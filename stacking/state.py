@@ -85,10 +85,10 @@ SCENARIO, CLOCK, TODO, DOING = range(4)
 CONTROL_W = 4
 
 # ---- compiled gates, int64 (gate, GATE_W) --------------------------------------------------------------------------------
-# KNOWN_MIN: minutes before delivery at which the order is known
-KIND, LEDGER, MARKET, LEAD, COUNT, ALIGNED, SEES_LOCAL, SEES_BALANCING, REFUSES, ACTION, KNOWN_MIN = range(11)
+# KNOWN_MIN: minutes before delivery at which the order is known; WHOLE: a block is bought as a whole
+KIND, LEDGER, MARKET, LEAD, COUNT, ALIGNED, SEES_LOCAL, SEES_BALANCING, REFUSES, ACTION, KNOWN_MIN, WHOLE = range(12)
 TARGET = ACTION  # forward gates: the receiving ledger
-GATE_W = 11
+GATE_W = 12
 PUBLISH, AUCTION, TRADE, OFFER, CLEAR, FORWARD = 0, 1, 2, 3, 4, 5  # gate kinds, in the order in which a tick takes them
 
 # ---- compiled areas, int64 (area, AREAS_W), from leaves to root: portfolios first..last-1 ---------------------------------
@@ -129,6 +129,12 @@ SKIP, STEP, RESTART, IDLE = 0, 1, 2, 3  # IDLE forgets the flows of the last tic
 
 
 @law
+def wide(value: Any) -> float:
+    """Return a number of single precision in double precision (`float` alone keeps it single when compiled)."""
+    return 1.0 * float(value)
+
+
+@law
 def slot_of(tau: int, tick: int) -> int:
     """Return the slot of a delivery MTU, seen from a tick."""
     return tau - tick + PAST
@@ -137,19 +143,19 @@ def slot_of(tau: int, tick: int) -> int:
 @law
 def ahead(ring: Any, kind: int, field: int, slot: int) -> float:
     """Return a field of an asset kind in one MTU."""
-    return float(ring[index(AHEAD + (kind * ASSET_FIELDS + field) * SLOTS + slot)])
+    return wide(ring[index(AHEAD + (kind * ASSET_FIELDS + field) * SLOTS + slot)])
 
 
 @law
 def cell(ring: Any, slot: int, column: int) -> float:
     """Return a book column of one MTU."""
-    return float(ring[index(BOOK + slot * BOOK_W + column)])
+    return wide(ring[index(BOOK + slot * BOOK_W + column)])
 
 
 @law
 def hour_cell(ring: Any, field: int, hour: int) -> float:
     """Return a field of the hourly plan; hours since the first tick."""
-    return float(ring[index(PLAN + field * PLAN_HOURS + hour % PLAN_HOURS)])
+    return wide(ring[index(PLAN + field * PLAN_HOURS + hour % PLAN_HOURS)])
 
 
 @law

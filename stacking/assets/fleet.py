@@ -12,7 +12,7 @@ from typing import Any
 from .. import columns as c
 from .. import state as s
 from ..build import law, part
-from ..state import ahead
+from ..state import ahead, wide
 from ..units import MTU_H, MTU_PER_HOUR
 
 ENERGY_EPSILON_MWH = 1e-9
@@ -31,13 +31,26 @@ def must_charge_mw(left_mwh: float, power_mw: float, mtu_left: float) -> float:
 
 @law
 def lent_mwh(room_mwh: float, left_mwh: float, power_mw: float, mtu_left: float, loss_frac: float) -> float:
-    """Return the energy that a car can give back and still recover in time: g <= room, (left + g (1 + loss)) + g <= time x power.
+    """Return the energy that a car can give back over the next MTU and still recover in time.
 
-    >>> lent_mwh(0.02, 0.0, 0.01, 16.0, 0.0)
-    0.02
+    g <= room and (left + g (1 + loss)) + g <= (time - 1) x power: the MTU in which it gives last is lost for charging.
+
+    >>> lent_mwh(0.02, 0.0, 0.01, 16.0, 0.0), lent_mwh(1.0, 0.0, 1.0, 2.0, 0.0)
+    (0.01875, 0.125)
     """
-    spare = power_mw * MTU_H * mtu_left - left_mwh
+    spare = power_mw * MTU_H * (mtu_left - 1.0) - left_mwh
     return max(0.0, min(room_mwh, spare / (2.0 + loss_frac)))
+
+
+@law
+def give_now_mwh(room_mwh: float, left_mwh: float, power_mw: float, mtu_left: float, loss_frac: float) -> float:
+    """Return what a car can give back in this MTU and still be ready: left + g (1 + loss) <= (time - 1) x power.
+
+    >>> give_now_mwh(1.0, 0.0, 1.0, 2.0, 0.0), give_now_mwh(1.0, 0.25, 1.0, 2.0, 0.0)
+    (0.25, 0.0)
+    """
+    spare = power_mw * MTU_H * (mtu_left - 1.0) - left_mwh
+    return max(0.0, min(room_mwh, power_mw * MTU_H, spare / (1.0 + loss_frac)))
 
 
 @law
@@ -62,14 +75,14 @@ def renew_envelope(p: Any, state: Any, ring: Any, chargers: Any, tick: int, work
     plugged, wanted, must, lending = 0.0, 0.0, 0.0, 0.0
     first = int(p[s.CHARGER])
     for k in range(first, first + int(p[s.CHARGERS])):
-        power = float(chargers[k, s.CAR_MW])
+        power = wide(chargers[k, s.CAR_MW])
         if power <= 0.0:
             continue
-        left, time = float(chargers[k, s.LEFT]), float(chargers[k, s.EVENT]) - tick
+        left, time = wide(chargers[k, s.LEFT]), wide(chargers[k, s.EVENT]) - tick
         step = power * MTU_H
         lent = 0.0
         if chargers[k, s.LENT] > 0.0:
-            lent = lent_mwh(float(chargers[k, s.LENT]), left, power, time, p[s.V2G_LOSS_FRAC])
+            lent = lent_mwh(wide(chargers[k, s.LENT]), left, power, time, p[s.V2G_LOSS_FRAC])
             lending += min(power, lent / MTU_H)
         plugged, wanted, must = plugged + power, wanted + left, must + must_charge_mw(left, power, time)
         # LEAST falls at full power while the car gives back, then waits, then rises to what is wanted at the departure
@@ -79,7 +92,7 @@ def renew_envelope(p: Any, state: Any, ring: Any, chargers: Any, tick: int, work
         add_corner(work, s.LEAST, time - (left + lent * (1.0 + p[s.V2G_LOSS_FRAC])) / step, step)
         add_corner(work, s.LEAST, time, -step)
         add_corner(work, s.MOST, 0.0, step)
-        add_corner(work, s.MOST, left / step, -step)
+        add_corner(work, s.MOST, min(left / step, time), -step)
         add_corner(work, s.PLUGGED, 0.0, power)
         add_corner(work, s.PLUGGED, time, -power)
     state[s.PLUGGED_MW], state[s.WANTED_MWH], state[s.MUST_MW] = plugged, wanted, must
@@ -131,30 +144,30 @@ def fleet_room(
     for j in range(end):  # what plugged cars have charged at least and at most, following schedule and calls
         least, most = _called_mw(ring, expected, tick + j, j + s.PAST, local, balancing)
         work[s.PATH_LOW + j], work[s.PATH_HIGH + j] = low, high
-        floor, top = float(ring[s.ENVELOPE + j]), float(ring[s.ENVELOPE + s.WINDOW + j])
+        floor, top = wide(ring[s.ENVELOPE + j]), wide(ring[s.ENVELOPE + s.WINDOW + j])
         low = min(max(low + least * MTU_H, floor), top)
         high = max(low, min(max(high + most * MTU_H, floor), top))
     work[s.PATH_LOW + end], work[s.PATH_HIGH + end] = low, high
     # what must be there, and may be there, at the end of the block, seen back from the end of the window
-    floor, top = float(ring[s.ENVELOPE + s.WINDOW - 1]), float(ring[s.ENVELOPE + 2 * s.WINDOW - 1])
+    floor, top = wide(ring[s.ENVELOPE + s.WINDOW - 1]), wide(ring[s.ENVELOPE + 2 * s.WINDOW - 1])
     for back in range(s.WINDOW - end):
         j = s.WINDOW - 1 - back
         least, most = _called_mw(ring, expected, tick + j, j + s.PAST, local, balancing)
-        plugged = float(ring[s.ENVELOPE + 2 * s.WINDOW + j])
+        plugged = wide(ring[s.ENVELOPE + 2 * s.WINDOW + j])
         scheduled = fleet_consumption_mw(ring, expected, tick + j, j + s.PAST)
         ceiling = max(0.0, least) if least < scheduled else plugged
-        floor = max(float(ring[s.ENVELOPE + j - 1]), floor - min(ceiling, plugged) * MTU_H)
-        top = min(float(ring[s.ENVELOPE + s.WINDOW + j - 1]), top - (max(0.0, most) if most > scheduled else 0.0) * MTU_H)
+        floor = max(wide(ring[s.ENVELOPE + j - 1]), floor - min(ceiling, plugged) * MTU_H)
+        top = min(wide(ring[s.ENVELOPE + s.WINDOW + j - 1]), top - (max(0.0, most) if most > scheduled else 0.0) * MTU_H)
     up, down = 2.0 * p[s.FLEET_MW], 2.0 * p[s.FLEET_MW]
-    lending = float(ring[s.LENDING])
+    lending = wide(ring[s.LENDING])
     for k in range(1, count + 1):
         j = lead + k
         least_now = (work[s.PATH_LOW + j] - work[s.PATH_LOW + j - 1]) / MTU_H
         most_now = (work[s.PATH_HIGH + j] - work[s.PATH_HIGH + j - 1]) / MTU_H
-        here_low = floor if k == count else float(ring[s.ENVELOPE + j - 1])
-        here_top = top if k == count else float(ring[s.ENVELOPE + s.WINDOW + j - 1])
+        here_low = floor if k == count else wide(ring[s.ENVELOPE + j - 1])
+        here_top = top if k == count else wide(ring[s.ENVELOPE + s.WINDOW + j - 1])
         up = min(up, least_now + lending, (work[s.PATH_LOW + j] - here_low) / (MTU_H * k))
-        plugged = float(ring[s.ENVELOPE + 2 * s.WINDOW + j - 1])
+        plugged = wide(ring[s.ENVELOPE + 2 * s.WINDOW + j - 1])
         down = min(down, plugged - most_now, (here_top - work[s.PATH_HIGH + j]) / (MTU_H * k))
     return max(0.0, up), max(0.0, down)
 
@@ -185,13 +198,13 @@ def charge_fleet(p: Any, state: Any, chargers: Any, tick: int, wanted_mw: float,
     first, last = int(p[s.CHARGER]), int(p[s.CHARGER]) + int(p[s.CHARGERS])
     must, can, give = 0.0, 0.0, 0.0
     for k in range(first, last):
-        power = float(chargers[k, s.CAR_MW])
+        power = wide(chargers[k, s.CAR_MW])
         if power > 0.0:
-            left, time = float(chargers[k, s.LEFT]), float(chargers[k, s.EVENT]) - tick
+            left, time = wide(chargers[k, s.LEFT]), wide(chargers[k, s.EVENT]) - tick
             need = must_charge_mw(left, power, time)
             must, can = must + need, can + min(power, left / MTU_H)
             if need <= 0.0 and chargers[k, s.LENT] > 0.0:
-                give += min(power, lent_mwh(float(chargers[k, s.LENT]), left, power, time, p[s.V2G_LOSS_FRAC]) / MTU_H)
+                give += give_now_mwh(wide(chargers[k, s.LENT]), left, power, time, p[s.V2G_LOSS_FRAC]) / MTU_H
     total = min(max(wanted_mw, must - give), can)
     part_frac, give_frac, cut = 0.0, 0.0, 1.0
     if total > must and can > must:
@@ -202,15 +215,14 @@ def charge_fleet(p: Any, state: Any, chargers: Any, tick: int, wanted_mw: float,
         cut = max(most_mw, 0.0) / total
         total = max(most_mw, 0.0)
     for k in range(first, last):
-        power = float(chargers[k, s.CAR_MW])
+        power = wide(chargers[k, s.CAR_MW])
         if power > 0.0:
-            left, time = float(chargers[k, s.LEFT]), float(chargers[k, s.EVENT]) - tick
+            left, time = wide(chargers[k, s.LEFT]), wide(chargers[k, s.EVENT]) - tick
             need = must_charge_mw(left, power, time)
             taken = (need + part_frac * (min(power, left / MTU_H) - need)) * cut
             if give_frac > 0.0 and need <= 0.0 and chargers[k, s.LENT] > 0.0:
-                lent = lent_mwh(float(chargers[k, s.LENT]), left, power, time, p[s.V2G_LOSS_FRAC])
-                given = give_frac * min(power * MTU_H, lent)
-                chargers[k, s.LENT] = float(chargers[k, s.LENT]) - given
+                given = give_frac * give_now_mwh(wide(chargers[k, s.LENT]), left, power, time, p[s.V2G_LOSS_FRAC])
+                chargers[k, s.LENT] = wide(chargers[k, s.LENT]) - given
                 left += given * (1.0 + p[s.V2G_LOSS_FRAC])
             chargers[k, s.LEFT] = max(0.0, left - taken * MTU_H)
     return total
@@ -237,7 +249,7 @@ def change_cars(p: Any, chargers: Any, sessions: Any, first: Any, tick: int) -> 
             if chargers[k, s.CAR_MW] > 0.0:  # leaves
                 gone += 1.0
                 if chargers[k, s.LEFT] > DONE_MWH:
-                    missing += float(chargers[k, s.LEFT])
+                    missing += wide(chargers[k, s.LEFT])
                     short += 1.0
                 chargers[k, s.CAR_MW] = chargers[k, s.LEFT] = chargers[k, s.LENT] = 0.0
                 chargers[k, s.NEXT] += 1.0
@@ -268,8 +280,8 @@ def cars_at_end(p: Any, chargers: Any, tick: int) -> tuple[float, float]:
     begin = int(p[s.CHARGER])
     for k in range(begin, begin + int(p[s.CHARGERS])):
         if chargers[k, s.CAR_MW] > 0.0:
-            left = float(chargers[k, s.LEFT])
-            most = float(chargers[k, s.CAR_MW]) * MTU_H * (float(chargers[k, s.EVENT]) - tick)
+            left = wide(chargers[k, s.LEFT])
+            most = wide(chargers[k, s.CAR_MW]) * MTU_H * (wide(chargers[k, s.EVENT]) - tick)
             possible += min(left, most)
             lost += max(0.0, left - most)
     return possible, lost

@@ -67,28 +67,28 @@ def load_room(
         if most > 0.0:
             return 0.0  # one offer at a time
         free = min(free, p[s.FLEX_FRAC] * forecast[(tick + j) // MTU_PER_HOUR])
-    before, distance, starts = _run_before(p, state, ring, tick, lead, local, balancing)
+    before, chain, distance, starts = _run_before(p, state, ring, tick, lead, local, balancing)
     if before == 0 and distance < p[s.REST]:
         return 0.0
-    run = before + count
-    if run > p[s.MAX_RUN] or run < p[s.MIN_RUN]:
+    after, near, later = _run_after(p, ring, lead + count, local, balancing)
+    if near or before + count < p[s.MIN_RUN] or chain + count + after > p[s.MAX_RUN]:
         return 0.0
-    for j in range(lead + count, min(lead + count + int(p[s.REST]), s.WINDOW)):
-        most, _ = _reserved(ring, j + s.PAST, local, balancing)
-        if most > POWER_EPSILON_MW:
-            return 0.0
-    used = starts + (state[s.STARTED] if same_day else 0.0)
-    if before == 0 and used >= p[s.PER_DAY]:
+    if before == 0 and starts + later + (state[s.STARTED] if same_day else 0.0) >= p[s.PER_DAY]:
         return 0.0
     return max(0.0, whole_steps_mw(free, p[s.STEP_MW]))
 
 
 @law
-def _run_before(p: Any, state: Any, ring: Any, tick: int, lead: int, local: float, balancing: float) -> tuple[int, float, float]:
-    """Return MTU of an activation known to end where a block begins, MTU since the last offer (far if none), and starts ahead."""
-    run, distance, starts = 0, 1e9, 0.0
+def _run_before(
+    p: Any, state: Any, ring: Any, tick: int, lead: int, local: float, balancing: float
+) -> tuple[int, int, float, float]:
+    """Return the run that is known to end where a block begins, the same with offers that wait, the gap, and starts ahead.
+
+    The gap is in MTU since the last offer, far if there is none.
+    """
+    run, chain, distance, starts = 0, 0, 1e9, 0.0
     if state[s.RUN] > 0.0:
-        run, distance = int(state[s.RUN]), 0.0
+        run, chain, distance = int(state[s.RUN]), int(state[s.RUN]), 0.0
     elif state[s.RESTING] > 0.0:
         distance = p[s.REST] - state[s.RESTING]
     before = run > 0
@@ -96,13 +96,33 @@ def _run_before(p: Any, state: Any, ring: Any, tick: int, lead: int, local: floa
         most, least = _reserved(ring, j + s.PAST, local, balancing)
         if most > POWER_EPSILON_MW:
             known = least > POWER_EPSILON_MW
-            starts += 0.0 if before else 1.0
+            # each MTU whose result is out may become a start of its own
+            starts += 0.0 if before and known else 1.0
             run = run + 1 if known and (run > 0 or not before) else 0
+            chain += 1
             distance, before = 0.0, True
         else:
-            run, before = 0, False
+            run, chain, before = 0, 0, False
             distance += 1.0
-    return run, distance, starts
+    return run, chain, distance, starts
+
+
+@law
+def _run_after(p: Any, ring: Any, end: int, local: float, balancing: float) -> tuple[int, bool, float]:
+    """Return MTU offered right behind a block, whether something is offered within the resting time, and later starts."""
+    chain, near, starts, before = 0, False, 0.0, True
+    for j in range(end, s.WINDOW):
+        most, _ = _reserved(ring, j + s.PAST, local, balancing)
+        if most > POWER_EPSILON_MW:
+            if j < end + int(p[s.REST]):
+                near = True
+            if chain == j - end:
+                chain += 1
+            starts += 0.0 if before and j > end else 1.0
+            before = True
+        else:
+            before = False
+    return chain, near, starts
 
 
 @part
@@ -121,7 +141,7 @@ def run_load(p: Any, state: Any, consumption_mw: float, ordered_mw: float) -> tu
     if ordered_mw > POWER_EPSILON_MW:
         flexible = whole_steps_mw(p[s.FLEX_FRAC] * consumption_mw, p[s.STEP_MW])
         shed = min(steps_to_cover_mw(ordered_mw, p[s.STEP_MW]), flexible)
-    if shed > 0.0:
+    if shed > 0.0 or (ordered_mw > POWER_EPSILON_MW and state[s.RUN] > 0.0):  # it goes on, even with nothing to give
         started = 1.0 if state[s.RUN] == 0.0 else 0.0
         state[s.RUN] += 1.0
         state[s.STARTED] += started

@@ -31,7 +31,7 @@ def local_markets(network: Network | None, p: Parameters) -> tuple[Market, ...]:
     for name, regime, scale in zip(areas.names, areas.regimes, areas.need_scale, strict=True):
         if regime is not None and regime not in regimes:
             raise StackingError("Unknown local price regime.", place=f"{network.name}, node {name}", key="regime",
-                                value=regime, allowed=", ".join(regimes), remedy="Name one of these or leave it out.")  # fmt: skip
+                                value=regime, allowed=", ".join(regimes), remedy="Name one of these or none.")  # fmt: skip
         local = p.local if regime is None else load_parameters(f"{sets[0]}:{regime}").local
         found.append((name, local, float(scale)))
     return tuple(found) or (("", p.local, 0.0),)

@@ -224,7 +224,7 @@ def test_bench_reports_speed_and_trades() -> None:
     assert speed["worlds"] == 1
     assert speed["accepted_mw"] > 0.05
     assert speed["accepted_mfrr_mw"] > 0.0
-    assert speed["occupied_frac"] > 0.3
+    assert speed["moving_frac"] > 0.3
     assert speed["ratio"] == pytest.approx(speed["step_us"] / speed["bare_step_us"])
     assert "accepted MW" in call("bench", "engine", "--only", "row-1-v0", "--repetitions", "1").stdout
 

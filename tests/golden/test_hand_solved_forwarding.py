@@ -143,7 +143,7 @@ def test_intraday_cannot_buy_back_what_was_sold_locally():
     assert seen.cash()["id"] == -68.75
 
 
-@pytest.mark.parametrize(("dso_mw", "forwarded", "refused"), [(2.0, 6.0, 2.0), (3.5, 0.0, 6.5)])
+@pytest.mark.parametrize(("dso_mw", "forwarded", "refused"), [(2.0, 6.0, 2.0), (3.5, 0.0, 6.45)])
 def test_norflex_forwards_from_five_mw_on(dso_mw: float, forwarded: float, refused: float):
     # battery 10 MW / 20 MWh; 8 MW locally at 80. Unsold 6 -> forwarded 6; unsold 4.5 -> below the 5 MW minimum
     # own bid for the hour (gate T-45): 10 - 8 = 2 MW: below the minimum. After the refusal 10 - 3.5 = 6.5: offered 0.3 of it
@@ -159,8 +159,8 @@ def test_norflex_forwards_from_five_mw_on(dso_mw: float, forwarded: float, refus
     else:
         # need 12 - 3.5 = 8.5: others -> 70. imbalance 3.5 x 70
         assert seen.cash() == {"lfm": 280.0, "imbalance": 245.0}
-        # 4.5 MW forward refused, and 1.95 MW of the own bid: 1 below the minimum, 0.95 not a whole MW
-        assert seen.refused() == {"BELOW_MINIMUM": 5.5, "GRANULARITY_REST": 0.95}
+        # 4.5 MW forward refused, and 1.95 MW of the own bid: below the minimum
+        assert seen.refused() == {"BELOW_MINIMUM": 6.45}
 
 
 @pytest.mark.parametrize(

@@ -134,10 +134,7 @@ def read_all(ring, out) -> None:
     out[2] = hour_cell(ring, 0, 0) + hour_cell(ring, 0, 1)
 
 
-SINGLE = pytest.mark.xfail(strict=True, reason="numba's float() of a float32 is a float32: compiled sums are in single precision")
-
-
-@pytest.mark.parametrize("backend", ["python", pytest.param("serial", marks=SINGLE)])
+@pytest.mark.parametrize("backend", ["python", "serial"])
 def test_what_is_read_from_a_ring_is_double_precision(backend: str):
     ring, out = np.zeros(s.RING_W, np.float32), np.zeros(3)
     for first in (s.AHEAD, s.BOOK, s.PLAN):

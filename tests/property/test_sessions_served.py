@@ -129,12 +129,11 @@ def test_no_car_is_short_because_of_a_sale(name: str):
     assert told["short without sale"] == told["impossible"]
 
 
-@pytest.mark.xfail(strict=True, reason="a car that lends gives back what it cannot charge again in whole MTU (see test_fleet.py)")
 def test_no_car_that_lends_is_short_because_of_a_sale():
     check(compared("parallel_adjusted", 1.0, WIDE))
 
 
-@pytest.mark.xfail(strict=True, reason="what must be charged, and what is offered, do not know that the connection will be full")
+@pytest.mark.xfail(strict=True, reason="charging that cannot wait does not see that the connection will be full")
 def test_no_car_behind_a_full_connection_is_short_because_of_a_sale():
     told = compared("parallel_adjusted", 0.0, FULL)
     assert told["full connection, MTU"] > 0.0

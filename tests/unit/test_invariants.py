@@ -139,18 +139,9 @@ SPOILS: list[tuple[str, Callable[[Engine], None]]] = [
 ]
 
 
-SHARED_PRICE = pytest.mark.xfail(
-    strict=True,
-    reason="local and forwarded price are one column, and the check compares it with itself, not with the step before",
-)
-
-
 @pytest.mark.parametrize(
     ("rule", "spoil"),
-    [
-        pytest.param(rule, spoil, id=f"{i}-{rule}", marks=SHARED_PRICE if rule == "keeps its price" else ())
-        for i, (rule, spoil) in enumerate(SPOILS)
-    ],
+    [pytest.param(rule, spoil, id=f"{i}-{rule}") for i, (rule, spoil) in enumerate(SPOILS)],
 )
 def test_a_wrong_number_is_named_with_its_rule(played, rule: str, spoil: Callable[[Engine], None]):
     engine, before, action, after = played

@@ -53,12 +53,7 @@ def test_strategies_earn_more_than_nothing(name: str) -> None:
         assert total[:, f.OFFERED_MFRR].sum() == total[:, f.OFFERED_LFM].sum() == 0.0
 
 
-NARROW = pytest.mark.xfail(strict=True, reason="local bids below 0 EUR/MWh lie outside the limits of the sthlmflex product")
-
-
-@pytest.mark.parametrize(
-    "design", [pytest.param(name, marks=NARROW if name.startswith("sthlmflex") else ()) for name in design_names()]
-)
+@pytest.mark.parametrize("design", design_names())
 def test_a_strategy_for_the_local_market_plays_every_design(design: str) -> None:
     for name in ("lfm_only", "stacked"):
         assert run(design, make_strategy(name))[:, f.ACTIVATED_LFM].sum() > 0.0
