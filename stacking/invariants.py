@@ -457,7 +457,7 @@ def check_local_sales(engine: Engine, before: Snapshot) -> None:
             while areas.parent[above] >= 0:
                 above = areas.parent[above]
             bound[d, above] += np.maximum(0.0, margin - sign * beyond)
-    for a in np.flatnonzero(areas.parent < 0):
+    for a in (int(k) for k in np.flatnonzero(areas.parent < 0)):
         new = [sold[:, areas.rows(a)].max(axis=2, initial=0.0).sum(axis=1) for sold in grown]
         for d in range(2):
             step.demand(f"local sales below '{areas.names[a]}' <= needs", new[d] <= bound[d, a] + new[1 - d] + 1e-5,

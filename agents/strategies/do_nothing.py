@@ -10,7 +10,7 @@ from .base import BoolArray, FloatArray, Seed, closed_action
 
 @dataclass(frozen=True)
 class DoNothing:
-    """Buys its forecast consumption day-ahead and offers nothing; its battery only makes up what cars and load deviate from it."""
+    """Buys its forecast consumption day-ahead and offers nothing; its battery makes up what cars and load deviate."""
 
     name = "do_nothing"
 

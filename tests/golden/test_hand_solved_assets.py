@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,8 +35,10 @@ def load(**more: Any) -> Portfolio:
     return Portfolio(name="load", connection_mw=100.0, load=Load(**{**settings, **more}))
 
 
-def world(sessions: list[list[tuple[float, ...]]] = (), expected: float = 0.0, latest: float = 0.0, consumption: float = 0.0,
-          forecast: float | None = None, ticks: int = TICKS, **prices: float) -> Library:  # fmt: skip
+def world(
+    sessions: Sequence[list[tuple[float, ...]]] = (), expected: float = 0.0, latest: float = 0.0, consumption: float = 0.0,
+    forecast: float | None = None, ticks: int = TICKS, **prices: Any,
+) -> Library:  # fmt: skip
     """Return the toy world with sessions (arrival, departure, MWh, MW, V2G MWh) per charging point, and a flat load."""
     lib = library(ticks, **prices)
     hours = lib.hourly.shape[1]

@@ -95,7 +95,8 @@ def population(name: str) -> tuple[Portfolio, ...]:
         {"battery": battery(2.0)}, {"fleet": cars("depot", v2g_share_frac=0.5)}, {"load": jumpy(rest_min=15.0)},
         {"battery": battery(), "fleet": cars("work")}, {"load": load("batch_process")},
     )  # fmt: skip
-    return tuple(Portfolio(name=leaf, node=leaf, connection_mw=4.0, **kind) for leaf, kind in zip(leaves, kinds, strict=True))
+    pairs = zip(leaves, kinds, strict=True)
+    return tuple(Portfolio(name=leaf, node=leaf, connection_mw=4.0, **kind) for leaf, kind in pairs)  # type: ignore[arg-type]
 
 
 def crowded(lib: Library) -> Library:

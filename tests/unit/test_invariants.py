@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ def other_calls(high: int) -> Callable[[Engine], None]:
     return spoil
 
 
-SPOILS: list[tuple[str, Callable[[Engine], None]]] = [
+SPOILS: list[tuple[str, Callable[[Engine], Any]]] = [
     ("content after", add("state", lambda e: (2, 1, s.CONTENT), 1e-3)),
     ("content told", add("flows", flow(f.CONTENT_MWH), 1e-9)),
     ("battery <= rated", add("params", lambda e: (0, s.RATED_MW), -4.9999)),
