@@ -20,7 +20,8 @@ from stacking.errors import StackingError
 from stacking.scenario import generate, scenario_keys
 
 NAMES = ("north", "east", "south")
-LIBRARY = generate(scenario_keys("train", 2, seed=3), rows=len(NAMES), days=1)
+PORTFOLIOS = tuple(default_portfolios()[0].model_copy(update={"name": name}) for name in NAMES)
+LIBRARY = generate(scenario_keys("train", 2, seed=3), portfolios=PORTFOLIOS, days=1)
 
 
 def make_population() -> Population:
@@ -32,9 +33,7 @@ def make_population() -> Population:
 
 
 def make_engine(worlds: int = 1) -> Engine:
-    battery = default_portfolios()[0]
-    portfolios = tuple(battery.model_copy(update={"name": name}) for name in NAMES)
-    return Engine(load_design("norflex_eam"), portfolios, LIBRARY, worlds=worlds)
+    return Engine(load_design("norflex_eam"), PORTFOLIOS, LIBRARY, worlds=worlds)
 
 
 def test_a_model_is_the_engine_step_by_step_bit_for_bit() -> None:
