@@ -113,11 +113,11 @@ def compared(name: str, v2g_frac: float, connection_frac: float) -> dict[str, fl
     }
 
 
-def check(told: dict[str, float]) -> None:
+def check(told: dict[str, float], least_sold_mwh: float = 100.0) -> None:
     """Assert that enough happened and that no sale made a car short."""
     print(told)
     assert told["sessions"] > 10_000
-    assert told["sold, MWh"] > 100.0
+    assert told["sold, MWh"] > least_sold_mwh
     assert told["short because of a sale"] == 0.0, told
 
 
@@ -133,16 +133,10 @@ def test_no_car_that_lends_is_short_because_of_a_sale():
     check(compared("parallel_adjusted", 1.0, WIDE))
 
 
-@pytest.mark.xfail(strict=True, reason="charging that cannot wait does not see that the connection will be full")
 def test_no_car_behind_a_full_connection_is_short_because_of_a_sale():
+    # such a fleet offers no up-regulation, so less is sold; the exceptions are the connection's, with and without a sale
     told = compared("parallel_adjusted", 0.0, FULL)
     assert told["full connection, MTU"] > 0.0
-    check(told)
-
-
-def test_exceptions_behind_a_full_connection_are_few():
-    told = compared("parallel_adjusted", 0.0, FULL)
-    print(told)
     assert told["short without sale"] > 0.0
-    assert told["short because of a sale"] < 0.01 * told["sessions"]
-    assert told["short with sale"] <= 1.1 * told["short without sale"]
+    assert told["short with sale"] <= told["short without sale"]
+    check(told, least_sold_mwh=20.0)
