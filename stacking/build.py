@@ -27,6 +27,10 @@ def index(position: int) -> int:
     return position
 
 
+def touch(array: Any, position: int) -> None:
+    """Compiled, ask for the memory of a contiguous array at a position (counted in items), so that it is there when needed."""
+
+
 _LAW = "__stacking_law__"
 _PART = "__stacking_part__"
 _BUILT: dict[tuple[str, str], Callable[..., Any]] = {}
@@ -84,7 +88,7 @@ def _compile(kernel: FunctionType, backend: str, name: str) -> Callable[..., Any
     import numba
 
     laws: dict[FunctionType, Any] = {}
-    swapped = {"prange": numba.prange if backend == "parallel" else range, "index": numba.uint64}
+    swapped = {"prange": numba.prange if backend == "parallel" else range, "index": numba.uint64, "touch": _prefetch()}
 
     def inline(function: FunctionType) -> Any:
         if function not in laws:
@@ -94,6 +98,32 @@ def _compile(kernel: FunctionType, backend: str, name: str) -> Callable[..., Any
 
     named = _with_globals(kernel, inline, swapped, name)
     return numba.njit(cache=True, **_options(backend))(named)
+
+
+def _prefetch() -> Any:
+    """Return `touch` for compiled code: the processor's prefetch instruction, into its second-level cache."""
+    from llvmlite import ir
+    from numba.core import types
+    from numba.extending import intrinsic
+    from numba.np.arrayobj import make_array
+
+    @intrinsic
+    def touch(typing_context: Any, array: Any, position: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            data = make_array(signature.args[0])(context, builder, arguments[0]).data
+            place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+            number = ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+            prefetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+            builder.call(prefetch, [place, number(_FOR_WRITING), number(_KEEP_NEAR), number(_DATA)])
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64), generate
+
+    return touch
+
+
+_FOR_WRITING, _KEEP_NEAR, _DATA = 1, 2, 1  # arguments of llvm.prefetch
 
 
 def _options(backend: str) -> dict[str, Any]:

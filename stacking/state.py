@@ -31,8 +31,9 @@ PARAMS_W = 35
 CONTENT, CONSENT_NOW, CASH, POWER, START_CONTENT = 0, 1, 2, 3, 4
 # load: MTU of the activation that runs, MTU of rest left, activations started today, energy owed (MWh) and its rate (MW)
 RUN, RESTING, STARTED, OWED_MWH, OWED_MW = 5, 6, 7, 8, 9
-PLUGGED_MW, WANTED_MWH, MUST_MW = 10, 11, 12  # fleet now: power of plugged cars, energy they still want, what cannot wait
-STATE_W = 13
+# fleet in this MTU: power of plugged cars, energy they still want, what cannot wait, what they can take, and can give back
+PLUGGED_MW, WANTED_MWH, MUST_MW, CAN_MW, GIVE_MW = 10, 11, 12, 13, 14
+STATE_W = 15
 
 # ---- charging points, float32 (world, charger, CHARGER_W) ---------------------------------------------------------------
 # NEXT: number of the session that is plugged in or comes next; EVENT: tick of its departure or arrival; LEFT: MWh still
@@ -116,7 +117,7 @@ HISTORY_W = 24 * (BASELINE_DAYS + 1)  # hours of the days, newest first; then th
 # ---- scratch, float64 (1 or chunk, SCRATCH_W): shared by all worlds of a serial build -------------------------------------
 ROOM = 0  # MW free per asset kind: up, down
 SHARE = 6  # MW of an order per asset kind: local, balancing
-JUMP, SLOPE = 12, 12 + 3 * (WINDOW + 1)  # value jumps and slope changes of LEAST, MOST and PLUGGED
+LINES = 12  # LEAST and MOST of the window, then the changes of PLUGGED
 PATH_LOW, PATH_HIGH = 96, 96 + WINDOW + 1  # fleet: lowest and highest energy charged by the start of each MTU
 DRAIN_MOST, DRAIN_LEAST = 128, 128 + WINDOW  # battery: most and least energy that each MTU takes from the store
 HOURS = 160  # the day plan, HOUR_W columns for each hour of a day

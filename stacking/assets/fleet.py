@@ -61,7 +61,7 @@ def fleet_consumption_mw(ring: Any, expected: Any, tau: int, slot: int) -> float
 
 @part
 def renew_envelope(p: Any, state: Any, ring: Any, chargers: Any, tick: int, work: Any) -> None:
-    """Recompute LEAST, MOST and PLUGGED of the window from the plugged cars: sums of straight lines, one jump per corner.
+    """Recompute what plugged cars must, can and may do: LEAST, MOST and PLUGGED of the window, and the sums of this MTU.
 
     Args:
         p, state, ring: one row each; state and ring are written.
@@ -69,58 +69,55 @@ def renew_envelope(p: Any, state: Any, ring: Any, chargers: Any, tick: int, work
         tick: now.
         work: scratch.
     """
-    width = s.WINDOW + 1
-    for k in range(6 * width):
-        work[s.JUMP + k] = 0.0
-    plugged, wanted, must, lending = 0.0, 0.0, 0.0, 0.0
-    first = int(p[s.CHARGER])
+    for k in range(3 * s.WINDOW + 1):
+        work[s.LINES + k] = 0.0
+    plugged, wanted, must, can, give, lending = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    first, loss = int(p[s.CHARGER]), p[s.V2G_LOSS_FRAC]
     for k in range(first, first + int(p[s.CHARGERS])):
         power = wide(chargers[k, s.CAR_MW])
         if power <= 0.0:
             continue
         left, time = wide(chargers[k, s.LEFT]), wide(chargers[k, s.EVENT]) - tick
-        step = power * MTU_H
-        lent = 0.0
+        plugged += power
+        work[s.LINES + s.PLUGGED * s.WINDOW + min(int(time), s.WINDOW)] -= power
+        if left <= 0.0 and chargers[k, s.LENT] <= 0.0:
+            continue  # ready, and nothing may be taken out
+        need, lent = must_charge_mw(left, power, time), 0.0
         if chargers[k, s.LENT] > 0.0:
-            lent = lent_mwh(wide(chargers[k, s.LENT]), left, power, time, p[s.V2G_LOSS_FRAC])
+            lent = lent_mwh(wide(chargers[k, s.LENT]), left, power, time, loss)
             lending += min(power, lent / MTU_H)
-        plugged, wanted, must = plugged + power, wanted + left, must + must_charge_mw(left, power, time)
-        # LEAST falls at full power while the car gives back, then waits, then rises to what is wanted at the departure
-        add_corner(work, s.LEAST, 0.0, -step if lent > 0.0 else 0.0)
-        if lent > 0.0:
-            add_corner(work, s.LEAST, lent / step, step)
-        add_corner(work, s.LEAST, time - (left + lent * (1.0 + p[s.V2G_LOSS_FRAC])) / step, step)
-        add_corner(work, s.LEAST, time, -step)
-        add_corner(work, s.MOST, 0.0, step)
-        add_corner(work, s.MOST, min(left / step, time), -step)
-        add_corner(work, s.PLUGGED, 0.0, power)
-        add_corner(work, s.PLUGGED, time, -power)
-    state[s.PLUGGED_MW], state[s.WANTED_MWH], state[s.MUST_MW] = plugged, wanted, must
+            give += 0.0 if need > 0.0 else give_now_mwh(wide(chargers[k, s.LENT]), left, power, time, loss) / MTU_H
+        wanted, must, can = wanted + left, must + need, can + min(power, left / MTU_H)
+        add_car(work, left, power * MTU_H, time, lent, loss)
+    state[s.PLUGGED_MW], state[s.WANTED_MWH] = plugged, wanted
+    state[s.MUST_MW], state[s.CAN_MW], state[s.GIVE_MW] = must, can, give
     ring[s.LENDING] = lending
-    for kind in range(3):
-        value, slope = 0.0, work[s.SLOPE + kind * width]
-        for j in range(s.WINDOW):
-            if kind == s.PLUGGED:  # a level, not a sum: what is plugged in during MTU j
-                ring[s.ENVELOPE + kind * s.WINDOW + j] = slope
-                slope += work[s.SLOPE + kind * width + j + 1]
-            else:
-                value += slope + work[s.JUMP + kind * width + j + 1]
-                slope += work[s.SLOPE + kind * width + j + 1]
-                ring[s.ENVELOPE + kind * s.WINDOW + j] = value
+    for j in range(2 * s.WINDOW):
+        ring[s.ENVELOPE + j] = work[s.LINES + j]
+    for j in range(s.WINDOW):  # what is plugged in during MTU j
+        plugged += work[s.LINES + s.PLUGGED * s.WINDOW + j]
+        ring[s.ENVELOPE + s.PLUGGED * s.WINDOW + j] = plugged
 
 
 @law
-def add_corner(work: Any, kind: int, at: float, change: float) -> None:
-    """Let a sum of lines change its slope by `change` per MTU at a moment, MTU from now; later than the window: nothing."""
-    at = max(at, 0.0)
-    whole = int(at)
-    if whole < at:
-        whole += 1
-    if whole > s.WINDOW:
-        return
-    width = s.WINDOW + 1
-    work[s.JUMP + kind * width + whole] += change * (whole - at)
-    work[s.SLOPE + kind * width + whole] += change
+def add_car(work: Any, left_mwh: float, step_mwh: float, time: float, lent_mwh: float, loss_frac: float) -> None:
+    """Add the least and most energy that one car takes until the end of each MTU of the window.
+
+    MOST: charge at full power until it is ready. LEAST: give back what it lends at full power, wait, and charge at full power
+    from the last moment on that makes it ready at its departure.
+
+    Args:
+        work: scratch, written.
+        left_mwh: wanted; step_mwh: most per MTU; time: MTU until it leaves; lent_mwh: that it gives back.
+        loss_frac: loss of energy given back and charged again.
+    """
+    possible = min(left_mwh, step_mwh * time)
+    need = possible + lent_mwh * (1.0 + loss_frac)
+    for j in range(s.WINDOW):
+        done = step_mwh * (j + 1.0)
+        behind = max(0.0, step_mwh * (time - (j + 1.0)))
+        work[s.LINES + s.LEAST * s.WINDOW + j] += max(0.0, need - behind) - min(lent_mwh, done)
+        work[s.LINES + s.MOST * s.WINDOW + j] += min(possible, done)
 
 
 @law
@@ -139,6 +136,8 @@ def fleet_room(
         local, balancing: 1 if commitments in that market are visible.
         work: scratch.
     """
+    if ring[s.ENVELOPE + 2 * s.WINDOW - 1] <= 0.0 and ring[s.LENDING] <= 0.0:
+        return 0.0, 0.0  # all cars are ready
     low, high = 0.0, 0.0
     end = lead + count
     for j in range(end):  # what plugged cars have charged at least and at most, following schedule and calls
@@ -196,15 +195,7 @@ def charge_fleet(p: Any, state: Any, chargers: Any, tick: int, wanted_mw: float,
         most_mw: what the grid connection leaves for the fleet; energy that does not fit is missing.
     """
     first, last = int(p[s.CHARGER]), int(p[s.CHARGER]) + int(p[s.CHARGERS])
-    must, can, give = 0.0, 0.0, 0.0
-    for k in range(first, last):
-        power = wide(chargers[k, s.CAR_MW])
-        if power > 0.0:
-            left, time = wide(chargers[k, s.LEFT]), wide(chargers[k, s.EVENT]) - tick
-            need = must_charge_mw(left, power, time)
-            must, can = must + need, can + min(power, left / MTU_H)
-            if need <= 0.0 and chargers[k, s.LENT] > 0.0:
-                give += give_now_mwh(wide(chargers[k, s.LENT]), left, power, time, p[s.V2G_LOSS_FRAC]) / MTU_H
+    must, can, give = state[s.MUST_MW], state[s.CAN_MW], state[s.GIVE_MW]  # of this MTU, see `renew_envelope`
     total = min(max(wanted_mw, must - give), can)
     part_frac, give_frac, cut = 0.0, 0.0, 1.0
     if total > must and can > must:
@@ -215,9 +206,9 @@ def charge_fleet(p: Any, state: Any, chargers: Any, tick: int, wanted_mw: float,
         cut = max(most_mw, 0.0) / total
         total = max(most_mw, 0.0)
     for k in range(first, last):
-        power = wide(chargers[k, s.CAR_MW])
-        if power > 0.0:
-            left, time = wide(chargers[k, s.LEFT]), wide(chargers[k, s.EVENT]) - tick
+        power, left = wide(chargers[k, s.CAR_MW]), wide(chargers[k, s.LEFT])
+        if power > 0.0 and (left > 0.0 or give_frac > 0.0):
+            time = wide(chargers[k, s.EVENT]) - tick
             need = must_charge_mw(left, power, time)
             taken = (need + part_frac * (min(power, left / MTU_H) - need)) * cut
             if give_frac > 0.0 and need <= 0.0 and chargers[k, s.LENT] > 0.0:
