@@ -16,7 +16,27 @@ from .coordination import doubly_sold_mw
 from .lookahead import position_mw, split_order
 from .settlement import between, forwarded_price, imbalance_price, local_pay_eur, penalty_eur, shortfall_shares_mw
 from .state import ahead, cell, column, wide
-from .units import MTU_H, POWER_EPSILON_MW
+from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
+
+
+@law
+def deliver_row(
+    products: Any, rules: Any, p: Any, at: Any, day: Any, fleet: Any, load: Any, consumption: Any, state: Any, ring: Any,
+    chargers: Any, world: Any, history: Any, flow: Any, result: Any, tick: int, work: Any,
+) -> None:  # fmt: skip
+    """Deliver and settle the MTU that starts now for one portfolio; at: (SERIES_W,) of the MTU, day: (CALENDAR_W,)."""
+    local, balancing, shortfall, position = deliver(
+        p, state, ring, chargers, fleet, load, consumption[tick], flow, tick, work
+    )  # fmt: skip
+    error = baseline_error_mw(rules, ring, history, position, day[c.HOUR_OF_DAY])
+    settle(rules, products[c.LFM, s.THRESHOLD], p, state, ring, at, world, flow, result,
+           local, balancing, shortfall, position, error)  # fmt: skip
+    if flow[f.ACTIVATED_LFM] + flow[f.ACTIVATED_MFRR] + flow[f.ACTIVATED_FORWARDED] > 0.0:
+        count_double(p, ring, fleet, load, flow, tick, shortfall)
+    if rules[s.BASELINE] >= s.BY_MEAN:
+        remember(rules, history, state[s.POWER], flow[f.ACTIVATED_LFM], at[c.WEEKEND], day)
+    if day[c.DAY_LEFT] == 1:
+        state[s.STARTED] = 0.0
 
 
 @part
@@ -216,3 +236,24 @@ def settle_terminal(rules: Any, p: Any, state: Any, chargers: Any, flow: Any, pr
         possible, lost = cars_at_end(p, chargers, tick)
         value -= price * possible + p[s.UNMET] * lost
     flow[f.CASH_TERMINAL] = rules[s.TERMINAL_FACTOR] * (value - price * state[s.OWED_MWH])
+
+
+@law
+def remember(rules: Any, history: Any, power_mw: float, activated_mwh: float, weekend: float, day: Any) -> None:
+    """Add a metered MTU to the hours of today; at midnight a working day joins the five that make the baseline.
+
+    With BY_QUIET_MEAN the hours of a day in which local energy was activated keep their last value without activation.
+    """
+    today = s.BASELINE_DAYS * 24
+    at = today + day[c.HOUR_OF_DAY]
+    if rules[s.BASELINE] == s.BY_QUIET_MEAN and activated_mwh > 0.0:
+        history[at] = history[day[c.HOUR_OF_DAY]]
+    elif day[c.QUARTER] == 0:
+        history[at] = power_mw / MTU_PER_HOUR
+    else:
+        history[at] = wide(history[at]) + power_mw / MTU_PER_HOUR
+    if day[c.DAY_LEFT] == 1 and weekend == 0.0:
+        for k in range(today - 1, 23, -1):
+            history[k] = history[k - 24]
+        for k in range(24):
+            history[k] = history[today + k]

@@ -17,7 +17,7 @@ from .compile import compile_design, compile_portfolios
 from .config import Design
 from .errors import StackingError
 from .exogenous import exogenous
-from .kernel import advance
+from .kernel import BLOCK, advance
 from .markets.merit_order import OFFER_W
 from .network import Network, compile_network, default_network
 from .portfolio import Portfolio
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 FLOAT = NDArray[np.float64]
 STATE_ARRAYS = ("control", "state", "ring", "chargers", "world", "prices", "history")
 RESULT_ARRAYS = ("flows", "market", "reward", "observation", "mask", "ended")
-CHUNK_ROWS = 16  # rows that go through the phases of a step together
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Engine:
         self.reward, self.ended = np.zeros((b, n)), np.zeros(b, np.bool_)
         self.observation = np.zeros((b, n, v.OBSERVATIONS_W), np.float32)
         self.mask = np.zeros((b, n, v.ACTIONS_W), np.bool_)
-        self._chunk = np.array([max(1, CHUNK_ROWS // n)])
+        self._chunk = np.array([max(1, BLOCK // n)])
         own = -(-b // int(self._chunk[0])) if self.backend == "parallel" else 1
         self._scratch = np.zeros((own, s.SCRATCH_W))
         self._offers, self._spare = np.zeros((own, 2 * n, OFFER_W)), np.zeros((own, 2 * n, OFFER_W))

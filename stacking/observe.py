@@ -7,10 +7,72 @@ from typing import Any
 from . import columns as c
 from . import layout as v
 from . import state as s
-from .build import law
+from .build import law, part
 from .lookahead import free_power
 from .state import ahead, cell, hour_cell, slot_of
 from .units import MTU_PER_HOUR
+
+
+@law
+def hours_to_tell(calendar: Any, tick: int, length: int, on_the_hour: bool) -> int:
+    """Return of how many full hours ahead the schedule may have changed since the last tick.
+
+    It moves on the hour and after an auction; the next hour may have been traded an MTU ago.
+    """
+    if on_the_hour or tick >= length or calendar[tick - 1, c.DA_FIRST] >= 0:
+        return 24
+    return 2 if calendar[tick, c.QUARTER] == 1 else 1
+
+
+@law
+def offer_gate(gates: Any, ledger: int) -> int:
+    """Return the number of the gate that takes offers for a ledger, 0 if there is none."""
+    found = 0
+    for g in range(gates.shape[0]):
+        if gates[g, s.KIND] == s.OFFER and gates[g, s.LEDGER] == ledger:
+            found = g
+    return found
+
+
+@law
+def copy_columns(source: Any, target: Any, first: int, last: int) -> None:
+    """Copy the columns first..last-1 of a row (an assignment of slices would allocate)."""
+    for k in range(first, last):
+        target[k] = source[k]
+
+
+@part
+def look(
+    gates: Any, rules: Any, rules_seen: Any, params: Any, series: Any, local_hourly: Any, hourly: Any, calendar: Any,
+    scalars: Any, length: int, fleets: Any, loads: Any, fresh: bool, state: Any, ring: Any, world: Any, prices: Any,
+    observation: Any, mask: Any, first: int, last: int, tick: int, work: Any,
+) -> None:  # fmt: skip
+    """Show the portfolios first..last-1 what is known at a tick; after the end nothing is open."""
+    day = calendar[min(tick, length - 1)]
+    local, balancing = offer_gate(gates, c.LFM), offer_gate(gates, c.MFRR)
+    local_open = tick < length and gates[local, s.LEDGER] == c.LFM and is_due(gates[local], day, tick, length)
+    on_the_hour = tick < length and (fresh or day[c.QUARTER] == 0)
+    hours_told = hours_to_tell(calendar, tick, length, on_the_hour)
+    for r in range(first, last):
+        a, out = int(params[r, s.AREA]), observation[r]
+        if r == 0:
+            observe_world(series, scalars, world, rules_seen, tick, length, out)
+            if on_the_hour:
+                observe_prices(hourly, day, tick // MTU_PER_HOUR, out)
+            open_columns(gates, rules, day, tick, length, mask[0])
+        else:
+            copy_columns(observation[0], out, 0, v.LOCAL)
+            copy_columns(observation[0], out, v.RULES, v.OBSERVATIONS_W)
+            copy_columns(mask[0], mask[r], 0, v.ACTIONS_W)
+        if a >= 0:
+            out[v.LOCAL + 2 * c.LFM_FORECAST_HOURS] = prices[a, s.AREA_RECENT]
+            if on_the_hour:
+                observe_area(local_hourly[a], tick // MTU_PER_HOUR, out)
+        if fresh:
+            observe_constants(params[r], out)
+        e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
+        observe_portfolio(params[r], state[r], ring[r], fleets[e], loads[i], gates[balancing], gates[local], local_open,
+                          hours_told, tick, day, out, work)  # fmt: skip
 
 
 @law

@@ -15,9 +15,9 @@ from stacking import layout as v
 from stacking import state as s
 from stacking.build import build, is_cached, law, variant_name
 from stacking.catalogue import default_portfolios
-from stacking.engine import CHUNK_ROWS, Engine
+from stacking.engine import Engine
 from stacking.invariants import counts
-from stacking.kernel import advance
+from stacking.kernel import BLOCK, advance
 from stacking.scenario import generate, scenario_keys
 from stacking.state import ahead, cell, hour_cell
 
@@ -78,7 +78,7 @@ def test_parallel_build_is_the_serial_one_bit_for_bit():
     for setting in SETTINGS:
         made = engines(setting, "serial", "parallel")
         assert made[0]._advance is not made[1]._advance
-        assert made[1]._scratch.shape[0] == WORLDS * ROWS // CHUNK_ROWS > 1  # chunks of worlds do not share memory there
+        assert made[1]._scratch.shape[0] == WORLDS * ROWS // BLOCK > 1  # chunks of worlds do not share memory there
         happened.update(run_together(made, 146, seed=2))
         for what in ("local", "balancing", "refusals"):
             assert happened[what] > 10.0

@@ -13,9 +13,9 @@ from stacking import columns as c
 from stacking import state as s
 from stacking.assets.fleet import charge_fleet, fleet_room, must_charge_mw, renew_envelope
 from stacking.compile import compile_portfolios
-from stacking.kernel import move_slots
 from stacking.lookahead import set_ahead
 from stacking.portfolio import Fleet, Portfolio
+from stacking.ring import move_slots
 from stacking.units import MTU_H
 
 WIDE_MW = 1e6

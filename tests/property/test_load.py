@@ -14,10 +14,10 @@ from stacking import state as s
 from stacking.assets.load import load_room, run_load
 from stacking.catalogue import load_design
 from stacking.compile import compile_design, compile_portfolios
-from stacking.kernel import move_slots
 from stacking.lookahead import set_ahead
 from stacking.portfolio import Load, Portfolio
 from stacking.presets import load_preset, preset_names
+from stacking.ring import move_slots
 from stacking.state import ahead
 from stacking.units import MTU_H
 

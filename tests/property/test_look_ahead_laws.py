@@ -17,7 +17,6 @@ from stacking import state as s
 from stacking.assets.battery import drain_mwh, power_for_drain_mw, renew_hours
 from stacking.compile import compile_portfolios
 from stacking.engine import Engine
-from stacking.kernel import move_slots, take_plan
 from stacking.lookahead import (
     add_ahead,
     free_power,
@@ -29,6 +28,7 @@ from stacking.lookahead import (
 )
 from stacking.markets.day_ahead import set_plan
 from stacking.portfolio import Battery, Fleet, Load, Portfolio
+from stacking.ring import move_slots, take_plan
 from stacking.scenario import generate, scenario_keys
 from stacking.state import ahead, cell, column, hour_cell, slot_of
 from stacking.units import MTU_H

@@ -1,0 +1,86 @@
+"""The gates of a tick for one portfolio: day plan, intraday trade, offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import columns as c
+from . import layout as v
+from . import state as s
+from .assets.battery import battery_span_mw, drain_mwh, renew_hours
+from .build import law, part
+from .coordination import take_offer, trade_intraday
+from .lookahead import position_mw, set_cell
+from .markets.day_ahead import plan_day
+from .observe import is_due
+from .ring import take_plan
+from .state import hour_cell, slot_of
+from .units import MTU_PER_HOUR
+
+
+@part
+def take_bids(
+    gates: Any, products: Any, rules: Any, p: Any, action: Any, series: Any, hourly: Any, day: Any, length: int, fleet: Any,
+    load: Any, state: Any, ring: Any, flow: Any, tick: int, work: Any,
+) -> None:  # fmt: skip
+    """Close the gates that are due and take the bids of one portfolio.
+
+    Args:
+        gates, products, rules: the compiled design.
+        p, action, state, ring, flow: one row each.
+        series, hourly: the scenario; day: (CALENDAR_W,) of the tick; length: its ticks.
+        fleet, load: forecasts of the portfolio.
+        tick: now.
+        work: scratch.
+    """
+    for g in range(gates.shape[0]):
+        kind, lead, count = gates[g, s.KIND], gates[g, s.LEAD], gates[g, s.COUNT]
+        if kind == s.AUCTION and day[c.DA_FIRST] >= 0:
+            buy_day(p, state, ring, hourly, day, fleet, load, action, tick, work)
+        elif kind == s.TRADE and tick + lead < length:
+            share, price = action[v.ID_POWER_FRAC], series[tick + lead, c.DA_PRICE]
+            trade_intraday(rules, p, share, state, ring, fleet, load, flow, tick, lead, price, work)
+        elif kind == s.OFFER and is_due(gates[g], day, tick, length):
+            if gates[g, s.LEDGER] == c.LFM:
+                note_local_gate(rules, p, action, state, ring, fleet, load, tick, lead, count)
+            take_offer(gates[g], products[gates[g, s.MARKET]], rules, p, action, state, ring, fleet, load, flow, tick,
+                       lead < day[c.DAY_LEFT], work)  # fmt: skip
+
+
+@law
+def note_local_gate(
+    rules: Any, p: Any, action: Any, state: Any, ring: Any, fleet: Any, load: Any, tick: int, lead: int, count: int
+) -> None:
+    """Note consent and, where the baseline is nominated, the schedule as it is told at the local gate."""
+    if rules[s.HAS_FORWARD] > 0.0:
+        state[s.CONSENT_NOW] = 1.0 if rules[s.NEEDS_CONSENT] == 0.0 or action[v.CONSENT] >= 0.5 else 0.0
+        for slot in range(lead + s.PAST, lead + s.PAST + count):
+            set_cell(ring, slot, s.CONSENTED, state[s.CONSENT_NOW])
+    if rules[s.BASELINE] == s.BY_NOMINATION:
+        for tau in range(tick + lead, tick + lead + count):
+            slot = slot_of(tau, tick)
+            set_cell(ring, slot, s.NOMINATED, position_mw(p, ring, fleet, load, tau, slot))
+
+
+@part
+def buy_day(
+    p: Any, state: Any, ring: Any, hourly: Any, day: Any, fleet: Any, load: Any, action: Any, tick: int, work: Any
+) -> None:
+    """Plan and buy the next local day on the forecast of the gate; the schedule of the hours before it is kept.
+
+    The plan is feasible from the lowest to the highest content that own commitments can lead to by the start of the day.
+    """
+    first, count = day[c.DA_FIRST], day[c.DA_COUNT]
+    low, high, into, out = state[s.CONTENT], state[s.CONTENT], p[s.INTO], p[s.OUT]
+    for tau in range(tick, min(first, tick + s.WINDOW)):
+        most, least = battery_span_mw(p, ring, slot_of(tau, tick), 1.0, 1.0)
+        low -= drain_mwh(most, into, out)
+        high -= drain_mwh(least, into, out)
+    for tau in range(tick + s.WINDOW, first):
+        drain = drain_mwh(hour_cell(ring, s.PLAN_BATTERY, tau // MTU_PER_HOUR), into, out)
+        low, high = low - drain, high - drain
+    plan_day(p, ring, work, hourly, day[c.NEXT_DAY_FORECAST], fleet, load, first, count, low, high,
+             action[v.DA_VOLUME_FRAC], action[v.DA_MIN_SPREAD], action[v.DA_END_CONTENT_FRAC])  # fmt: skip
+    renew_hours(p, ring, tick // MTU_PER_HOUR, (first + count - 1) // MTU_PER_HOUR)
+    for tau in range(first, min(first + count, tick + s.WINDOW)):  # only if the day begins inside the window
+        take_plan(ring, tau, slot_of(tau, tick))

@@ -1,0 +1,40 @@
+"""What lies ahead of a portfolio moves one slot each tick; the MTU that enters the window is empty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import state as s
+from .build import law
+from .lookahead import set_ahead
+from .state import hour_cell
+from .units import MTU_PER_HOUR
+
+
+@law
+def take_plan(ring: Any, tau: int, slot: int) -> None:
+    """Let the schedule of an MTU begin as it was planned for its hour."""
+    hour = tau // MTU_PER_HOUR
+    set_ahead(ring, s.BATTERY, s.SCHEDULED, slot, hour_cell(ring, s.PLAN_BATTERY, hour))
+    set_ahead(ring, s.FLEET, s.SCHEDULED, slot, hour_cell(ring, s.PLAN_FLEET, hour))
+
+
+@law
+def move_slots(ring: Any) -> None:
+    """Move all that lies ahead by one slot; the MTU that enters the window is empty."""
+    for k in range(s.AHEAD, s.BOOK - 1):
+        ring[k] = ring[k + 1]
+    for column in range(s.AHEAD_COLS):
+        ring[s.AHEAD + column * s.SLOTS + s.SLOTS - 1] = 0.0
+    for k in range(s.BOOK, s.PLAN - s.BOOK_W):
+        ring[k] = ring[k + s.BOOK_W]
+    for k in range(s.PLAN - s.BOOK_W, s.PLAN):
+        ring[k] = 0.0
+
+
+@law
+def move_row(row: Any, first: int) -> None:
+    """Move SLOTS numbers from `first` on by one slot."""
+    for k in range(first, first + s.SLOTS - 1):
+        row[k] = row[k + 1]
+    row[first + s.SLOTS - 1] = 0.0
