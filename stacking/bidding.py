@@ -7,27 +7,27 @@ from typing import Any
 from . import columns as c
 from . import layout as v
 from . import state as s
-from .assets.battery import battery_span_mw, drain_mwh, renew_hours
+from .assets.battery import battery_span_mw, drain_mwh, renew_reach
 from .build import law, part
 from .coordination import take_offer, trade_intraday
-from .lookahead import position_mw, set_cell
+from .lookahead import position_mw
 from .markets.day_ahead import plan_day
 from .observe import is_due
 from .ring import take_plan
-from .state import hour_cell, slot_of
+from .state import hour_cell, set_consent, slot_of
 from .units import MTU_PER_HOUR
 
 
 @part
 def take_bids(
     gates: Any, products: Any, rules: Any, p: Any, action: Any, series: Any, hourly: Any, day: Any, length: int, fleet: Any,
-    load: Any, state: Any, ring: Any, flow: Any, tick: int, work: Any,
+    load: Any, state: Any, ring: Any, history: Any, flow: Any, tick: int, work: Any,
 ) -> None:  # fmt: skip
     """Close the gates that are due and take the bids of one portfolio.
 
     Args:
         gates, products, rules: the compiled design.
-        p, action, state, ring, flow: one row each.
+        p, action, state, ring, history, flow: one row each.
         series, hourly: the scenario; day: (CALENDAR_W,) of the tick; length: its ticks.
         fleet, load: forecasts of the portfolio.
         tick: now.
@@ -42,24 +42,34 @@ def take_bids(
             trade_intraday(rules, p, share, state, ring, fleet, load, flow, tick, lead, price, work)
         elif kind == s.OFFER and is_due(gates[g], day, tick, length):
             if gates[g, s.LEDGER] == c.LFM:
-                note_local_gate(rules, p, action, state, ring, fleet, load, tick, lead, count)
+                note_local_gate(rules, p, action, state, ring, history, fleet, load, tick, lead, count)
             take_offer(gates[g], products[gates[g, s.MARKET]], rules, p, action, state, ring, fleet, load, flow, tick,
                        lead < day[c.DAY_LEFT], work)  # fmt: skip
 
 
 @law
 def note_local_gate(
-    rules: Any, p: Any, action: Any, state: Any, ring: Any, fleet: Any, load: Any, tick: int, lead: int, count: int
+    rules: Any,
+    p: Any,
+    action: Any,
+    state: Any,
+    ring: Any,
+    history: Any,
+    fleet: Any,
+    load: Any,
+    tick: int,
+    lead: int,
+    count: int,
 ) -> None:
     """Note consent and, where the baseline is nominated, the schedule as it is told at the local gate."""
     if rules[s.HAS_FORWARD] > 0.0:
         state[s.CONSENT_NOW] = 1.0 if rules[s.NEEDS_CONSENT] == 0.0 or action[v.CONSENT] >= 0.5 else 0.0
         for slot in range(lead + s.PAST, lead + s.PAST + count):
-            set_cell(ring, slot, s.CONSENTED, state[s.CONSENT_NOW])
+            set_consent(ring, slot, state[s.CONSENT_NOW] > 0.0)
     if rules[s.BASELINE] == s.BY_NOMINATION:
         for tau in range(tick + lead, tick + lead + count):
             slot = slot_of(tau, tick)
-            set_cell(ring, slot, s.NOMINATED, position_mw(p, ring, fleet, load, tau, slot))
+            history[slot] = position_mw(p, ring, fleet, load, tau, slot)
 
 
 @part
@@ -81,6 +91,6 @@ def buy_day(
         low, high = low - drain, high - drain
     plan_day(p, ring, work, hourly, day[c.NEXT_DAY_FORECAST], fleet, load, first, count, low, high,
              action[v.DA_VOLUME_FRAC], action[v.DA_MIN_SPREAD], action[v.DA_END_CONTENT_FRAC])  # fmt: skip
-    renew_hours(p, ring, tick // MTU_PER_HOUR, (first + count - 1) // MTU_PER_HOUR)
+    renew_reach(p, ring, tick // MTU_PER_HOUR, (first + count - 1) // MTU_PER_HOUR)
     for tau in range(first, min(first + count, tick + s.WINDOW)):  # only if the day begins inside the window
         take_plan(ring, tau, slot_of(tau, tick))

@@ -185,11 +185,11 @@ def _gate(design: Design, gate: Gate) -> INT:
                 value=f"T-{product.clearing_min} min", allowed=f"T-{receiving.clearing_min} min or earlier",
                 remedy="Clear the local market earlier or remove the forward gate.")  # fmt: skip
     reach = int(row[s.LEAD] + row[s.COUNT])
-    if reach > s.WINDOW or row[s.LEAD] < 1 - s.PAST:
+    if reach > s.WINDOW or row[s.LEAD] < -s.PAST:
         raise StackingError(
             "A gate reaches further than the commitment ring.", place=f"design {design.name}",
             key=f"gate {gate.kind} {gate.book}",
-            value=f"{reach} MTU ahead", allowed=f"{1 - s.PAST} to {s.WINDOW} MTU",
+            value=f"{reach} MTU ahead", allowed=f"{-s.PAST} to {s.WINDOW} MTU",
             remedy="Move the gate closer to delivery.")  # fmt: skip
     return row
 

@@ -17,6 +17,7 @@ from .lookahead import (
     add_ahead,
     fleet_consumption_mw,
     free_power,
+    known_sale_mw,
     position_mw,
     reserve,
     set_cell,
@@ -34,7 +35,7 @@ from .markets.merit_order import (
     sort_offers,
 )
 from .settlement import overlap_mw
-from .state import ahead, cell, column, slot_of, wide
+from .state import ahead, cell, column, consented, slot_of, wide
 from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 
 
@@ -129,8 +130,8 @@ def sold_locally(ring: Any, first: int, count: int, direction: int, shared_only:
     """Return whether the portfolio sold a direction locally for any of the slots of a block (and consented to share that bid)."""
     sign = 1.0 if direction == 0 else -1.0
     for slot in range(first, first + count):
-        shared = not shared_only or cell(ring, slot, s.CONSENTED) > 0.0
-        if shared and sign * cell(ring, slot, s.KNOWN_LOCAL) > POWER_EPSILON_MW:
+        shared = not shared_only or consented(ring, slot)
+        if shared and sign * known_sale_mw(ring, s.HI_LOCAL, slot) > POWER_EPSILON_MW:
             return True
     return False
 

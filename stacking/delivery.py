@@ -127,7 +127,7 @@ def baseline_error_mw(rules: Any, ring: Any, history: Any, position: float, hour
     if rule == s.BY_SCHEDULE:
         return 0.0
     if rule == s.BY_NOMINATION:
-        return cell(ring, s.PAST, s.NOMINATED) - position
+        return wide(history[s.PAST]) - position
     total = 0.0
     for day in range(s.BASELINE_DAYS):
         total += wide(history[day * 24 + hour_of_day])

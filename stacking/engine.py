@@ -90,12 +90,13 @@ class Engine:
     def _allocate(self) -> None:
         b, n, a = self.worlds, self.rows, len(self.areas.node)
         chargers = max(1, int(self.params[:, s.CHARGERS].sum()))
-        remembers = self.compiled.rules[s.BASELINE] >= s.BY_MEAN
+        baseline = self.compiled.rules[s.BASELINE]
+        remembered = s.HISTORY_W if baseline >= s.BY_MEAN else s.SLOTS if baseline == s.BY_NOMINATION else 0
         self.control = np.zeros((b, s.CONTROL_W), np.int64)
         self.state, self.ring = np.zeros((b, n, s.STATE_W)), np.zeros((b, n, s.RING_W), np.float32)
         self.chargers = np.zeros((b, chargers, s.CHARGER_W), np.float32)
         self.world, self.prices = np.zeros((b, s.WORLD_W)), np.zeros((b, max(a, 1), s.AREA_W))
-        self.history = np.zeros((b, n, s.HISTORY_W if remembers else 0), np.float32)
+        self.history = np.zeros((b, n, remembered), np.float32)
         self.flows, self.market = np.zeros((b, n, f.FLOWS_W)), np.zeros((b, f.MARKET_W))
         self.reward, self.ended = np.zeros((b, n)), np.zeros(b, np.bool_)
         self.observation = np.zeros((b, n, v.OBSERVATIONS_W), np.float32)

@@ -15,7 +15,7 @@ from .build import law, part
 from .coordination import round_down
 from .lookahead import add_ahead, set_cell, split_order
 from .markets.merit_order import OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW, sort_offers
-from .state import ahead, cell, column
+from .state import ahead, cell, column, consented
 from .units import MTU_H, POWER_EPSILON_MW
 
 
@@ -42,14 +42,14 @@ def forward_unsold(
                 unsold = unsold_mw(ring[row], source, slot, d)
                 if unsold <= POWER_EPSILON_MW:
                     continue
-                consented = cell(ring[row], slot, s.CONSENTED)
+                agreed = consented(ring[row], slot)
                 if d == 0 or unsold_mw(ring[row], source, slot, 1 - d) <= POWER_EPSILON_MW:  # both directions are one FSP-MTU
                     flow[row, f.ASKED_COUNT] += 1.0
-                    if consented <= 0.0:
+                    if not agreed:
                         flow[row, f.OPTED_OUT_COUNT] += 1.0
                 price = cell(ring[row], slot, column(source, s.PRICE, d))
                 opposite = cell(ring[row], slot, column(source, s.SOLD, 1 - d))
-                if not may_forward(product, rules, consented, flow[row], unsold, price, d, opposite):
+                if not may_forward(product, rules, agreed, flow[row], unsold, price, d, opposite):
                     continue
                 unsold -= unfit_mw(params[row], ring[row], slot, d, known_min, flow[row], work)
                 if unsold <= POWER_EPSILON_MW:
@@ -90,12 +90,12 @@ def unfit_mw(p: Any, ring: Any, slot: int, direction: int, known_min: int, flow:
 
 @law
 def may_forward(
-    product: Any, rules: Any, consented: float, flow: Any, unsold_mw: float, price: float, direction: int, opposite_mw: float
+    product: Any, rules: Any, agreed: bool, flow: Any, unsold_mw: float, price: float, direction: int, opposite_mw: float
 ) -> bool:
     """Check consent and the requirements that do not depend on size; count the refusal."""
     energy = unsold_mw * MTU_H
     flow[f.CONSENT_ASKED] += energy
-    if consented <= 0.0:
+    if not agreed:
         flow[f.OPTED_OUT] += energy
         flow[f.REFUSED + codes.NO_CONSENT] += energy
         return False
@@ -133,7 +133,6 @@ def enter(p: Any, ring: Any, flow: Any, target: int, slot: int, direction: int, 
     set_cell(ring, slot, column(target, s.OFFERED, direction), quantity_mw)
     flow[f.FORWARDED_MWH] += quantity_mw * MTU_H
     left, sign = quantity_mw, 1.0 if direction == 0 else -1.0
-    set_cell(ring, slot, s.PASSED, cell(ring, slot, s.PASSED) + sign * quantity_mw)
     split_order(p, ring, slot, s.HI_LOCAL, True, s.SHARE, work)
     for rank in range(s.KINDS_W):
         kind = int(p[s.ORDER + rank])

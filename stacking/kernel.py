@@ -82,7 +82,7 @@ def advance(
                     for r in range(first, min(rows, first + BLOCK)):
                         e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
                         take_bids(gates, products, rules, params[r], action[b, r], series[k], hourly[k], calendar[k, tick],
-                                  length[k], fleets[k, e], loads[k, i], state[b, r], ring[b, r], flow[b, r], tick,
+                                  length[k], fleets[k, e], loads[k, i], state[b, r], ring[b, r], history[b, r], flow[b, r], tick,
                                   work)  # fmt: skip
         for b in range(begin_at, end):
             k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
@@ -114,8 +114,10 @@ def advance(
                 if control[b, s.DOING] != s.SKIP:
                     warm(ring[b], state[b], chargers[b], first + BLOCK, min(rows, first + 2 * BLOCK))
                     for r in range(first, last):
-                        reward[b, r] = turn_row(gates, rules, params[r], scalars[k], sessions, first_session[k], state[b, r],
-                                                ring[b, r], chargers[b], flow[b, r], tick, length[k], work)  # fmt: skip
+                        reward[b, r] = turn_row(
+                            gates, rules, params[r], scalars[k], sessions, first_session[k], state[b, r], ring[b, r],
+                            chargers[b], history[b, r], flow[b, r], tick, length[k], work,
+                        )  # fmt: skip
             for b in range(begin_at, end):
                 k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
                 if control[b, s.DOING] != s.SKIP:

@@ -35,6 +35,30 @@ def pending_in(ring: Any, slot: int, high: int, low: int) -> bool:
     return waiting
 
 
+@law
+def known_mw(ring: Any, kind: int, high: int, slot: int) -> float:
+    """Return what of an asset kind is known to be sold on one market (its HI field) for one MTU, MW, + = up."""
+    highest = ahead(ring, kind, high, slot)
+    return highest if highest == ahead(ring, kind, high + 1, slot) else 0.0
+
+
+@law
+def known_sale_mw(ring: Any, high: int, slot: int) -> float:
+    """Return what of all assets is known to be sold on one market for one MTU, MW, + = up."""
+    return known_mw(ring, s.BATTERY, high, slot) + known_mw(ring, s.FLEET, high, slot) + known_mw(ring, s.LOAD, high, slot)
+
+
+@law
+def passed_mw(ring: Any, slot: int) -> float:
+    """Return what was forwarded for one MTU and waits for a result, or was called as far as known, MW, + = up."""
+    up, down = cell(ring, slot, column(c.FORWARDED, s.OFFERED, 0)), cell(ring, slot, column(c.FORWARDED, s.OFFERED, 1))
+    if up == 0.0 and down == 0.0:
+        return 0.0
+    if pending_in(ring, slot, s.HI_BALANCING, s.LO_BALANCING):
+        return up - down
+    return cell(ring, slot, column(c.FORWARDED, s.SOLD, 0)) - cell(ring, slot, column(c.FORWARDED, s.SOLD, 1))
+
+
 @part
 def free_power(
     p: Any, state: Any, ring: Any, fleet: Any, load: Any, tick: int, lead: int, count: int, known_min: int, local: float,
@@ -161,14 +185,6 @@ def publish_market(p: Any, ring: Any, slot: int, high: int, local: bool, work: A
     if not pending_in(ring, slot, high, high + 1):
         return
     split_order(p, ring, slot, high, local, s.SHARE, work)
-    total = 0.0
     for kind in range(s.KINDS_W):
         set_ahead(ring, kind, high, slot, work[s.SHARE + kind])
         set_ahead(ring, kind, high + 1, slot, work[s.SHARE + kind])
-        total += ahead(ring, kind, high, slot)
-    set_cell(ring, slot, s.KNOWN_LOCAL if local else s.KNOWN_BALANCING, total)
-    battery = ahead(ring, s.BATTERY, high, slot)
-    set_cell(ring, slot, s.KNOWN_BATTERY, cell(ring, slot, s.KNOWN_BATTERY) + battery)
-    if not local:
-        passed = cell(ring, slot, column(c.FORWARDED, s.SOLD, 0)) - cell(ring, slot, column(c.FORWARDED, s.SOLD, 1))
-        set_cell(ring, slot, s.PASSED, passed)

@@ -8,8 +8,8 @@ from . import columns as c
 from . import layout as v
 from . import state as s
 from .build import law, part
-from .lookahead import free_power
-from .state import ahead, cell, hour_cell, slot_of
+from .lookahead import free_power, known_mw, known_sale_mw, passed_mw
+from .state import ahead, hour_cell, slot_of
 from .units import MTU_PER_HOUR
 
 
@@ -245,13 +245,14 @@ def observe_book(p: Any, ring: Any, out: Any) -> None:
         for j in range(hour * MTU_PER_HOUR, (hour + 1) * MTU_PER_HOUR):
             slot = j + s.PAST
             scheduled = ahead(ring, s.BATTERY, s.SCHEDULED, slot)
-            sold_local = cell(ring, slot, s.KNOWN_LOCAL)
-            total = sold_local + cell(ring, slot, s.KNOWN_BALANCING)
-            out[v.BOOK + j] = scheduled + cell(ring, slot, s.KNOWN_BATTERY)
+            sold_local = known_sale_mw(ring, s.HI_LOCAL, slot)
+            total = sold_local + known_sale_mw(ring, s.HI_BALANCING, slot)
+            battery = known_mw(ring, s.BATTERY, s.HI_LOCAL, slot) + known_mw(ring, s.BATTERY, s.HI_BALANCING, slot)
+            out[v.BOOK + j] = scheduled + battery
             if j == 0:
                 out[v.BOOK + 12] = scheduled
             local += sold_local
-            passed += cell(ring, slot, s.PASSED)
+            passed += passed_mw(ring, slot)
             if total != 0.0:
                 double += max(0.0, abs(total) - p[s.TOTAL_MW] + (scheduled if total > 0.0 else -scheduled))
         out[v.BOOK + 36 + hour] = local / MTU_PER_HOUR

@@ -30,6 +30,17 @@ def move_slots(ring: Any) -> None:
         ring[k] = ring[k + s.BOOK_W]
     for k in range(s.PLAN - s.BOOK_W, s.PLAN):
         ring[k] = 0.0
+    ring[s.CONSENTS] = int(ring[s.CONSENTS]) >> 1
+
+
+@law
+def forget_hour(ring: Any, hour: int) -> None:
+    """Empty the plan of an hour that has passed; its place will be that of an hour far ahead."""
+    for field in range(2):
+        ring[s.PLAN + field * s.PLAN_HOURS + hour % s.PLAN_HOURS] = 0.0
+    if hour % s.REACH_HOURS == 0:
+        for field in range(2):
+            ring[s.REACH + field * s.REACHES + hour // s.REACH_HOURS % s.REACHES] = 0.0
 
 
 @law

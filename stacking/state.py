@@ -42,8 +42,8 @@ NEXT, EVENT, LEFT, CAR_MW, LENT = range(5)
 CHARGER_W = 5
 
 # ---- ring, float32 (world, portfolio, RING_W): one row of all that lies ahead --------------------------------------------
-SLOTS = 14  # MTU: those delivered last, now, and WINDOW - 1 ahead; everything moves one slot when an MTU has passed
-PAST = 2  # delivered MTU kept for late publications: the slot of now
+SLOTS = 13  # MTU: the one delivered last, now, and WINDOW - 1 ahead; everything moves one slot when an MTU has passed
+PAST = 1  # delivered MTU kept for late publications: the slot of now
 WINDOW = 12  # MTU ahead in which anything but the schedule can be committed
 # per asset kind and MTU, MW: highest and lowest call of local and of balancing offers (equal once results are known), and
 # the schedule relative to the reference (battery 0, fleet charged at once as forecast, load as forecast)
@@ -56,20 +56,24 @@ BOOK = AHEAD + AHEAD_COLS * SLOTS
 OFFERED, PRICE, SOLD = 0, 2, 4  # + direction; + 6 per ledger; the price of a forwarded bid is that of the local one
 LEDGER_COLS = 6
 FORWARDED_OFFERED, FORWARDED_SOLD = 12, 14
-ID_MW, ID_VALUE, CONSENTED, NOMINATED = 16, 17, 18, 19  # intraday MW and EUR; consent given; position told at the local gate
-# known results, MW, + = up: local and balancing sales, what of both the battery delivers; PASSED: forwarded, called or waiting
-KNOWN_LOCAL, KNOWN_BALANCING, KNOWN_BATTERY, PASSED = 20, 21, 22, 23
-BOOK_W = 24
-# per delivery hour: battery schedule, fleet schedule relative to its reference (MW); DRAW: largest energy that the battery's
-# schedule takes from the start of the hour to any later time, FILL: smallest (most negative) one, MWh
+ID_MW, ID_VALUE = 16, 17  # intraday MW and EUR
+BOOK_W = 18
+# per delivery hour: battery schedule, fleet schedule relative to its reference (MW)
 PLAN = BOOK + SLOTS * BOOK_W
 PLAN_HOURS = 40
-PLAN_BATTERY, PLAN_FLEET, DRAW, FILL = range(4)
+PLAN_BATTERY, PLAN_FLEET = range(2)
+# per four hours: DRAW, largest energy (MWh) that the battery's schedule takes from the start of the first of them to any later
+# time; FILL, smallest (most negative) one
+REACH = PLAN + 2 * PLAN_HOURS
+REACH_HOURS = 4
+REACHES = PLAN_HOURS // REACH_HOURS
+DRAW, FILL = range(2)
 # fleet, per MTU of the window: least and most energy (MWh) that plugged cars must and can take until its end, and their MW
-ENVELOPE = PLAN + 4 * PLAN_HOURS
+ENVELOPE = REACH + 2 * REACHES
 LEAST, MOST, PLUGGED = range(3)
 LENDING = ENVELOPE + 3 * WINDOW  # MW that plugged cars may inject now
-RING_W = LENDING + 1
+CONSENTS = LENDING + 1  # bit of each slot: consent to share the local bid of that MTU
+RING_W = CONSENTS + 1
 
 # ---- world state -----------------------------------------------------------------------------------------------------
 # float64 (world, WORLD_W): per ring slot what the local markets moved (MW) and what of it is known, and cleared prices; then
@@ -110,9 +114,11 @@ DSO_FIRST, TSO_FIRST, PRO_RATA = 0, 1, 2  # DSO_SHARE: who is served first when 
 AT_MARGINAL, AS_BID, BETTER = 0, 1, 2  # FORWARD_PRICE
 BY_SCHEDULE, BY_NOMINATION, BY_MEAN, BY_QUIET_MEAN = 0, 1, 2, 3  # BASELINE
 
-# ---- baseline history, float32 (world, portfolio, HISTORY_W), only where a design needs it -----------------------------------
+# ---- baseline history, float32 (world, portfolio, columns), only where a design needs it -------------------------------------
+# BY_MEAN, BY_QUIET_MEAN: metered hours of the days, newest first; then the hours of today. BY_NOMINATION: per slot the schedule
+# as it was told at the local gate, MW
 BASELINE_DAYS = 5  # working days whose same hour is averaged
-HISTORY_W = 24 * (BASELINE_DAYS + 1)  # hours of the days, newest first; then the hours of today
+HISTORY_W = 24 * (BASELINE_DAYS + 1)
 
 # ---- scratch, float64 (1 or chunk, SCRATCH_W): shared by all worlds of a serial build -------------------------------------
 ROOM = 0  # MW free per asset kind: up, down
@@ -157,6 +163,19 @@ def cell(ring: Any, slot: int, column: int) -> float:
 def hour_cell(ring: Any, field: int, hour: int) -> float:
     """Return a field of the hourly plan; hours since the first tick."""
     return wide(ring[index(PLAN + field * PLAN_HOURS + hour % PLAN_HOURS)])
+
+
+@law
+def consented(ring: Any, slot: int) -> bool:
+    """Return whether the FSP consented to share its local bid for one MTU."""
+    return (int(ring[CONSENTS]) >> slot) & 1 == 1
+
+
+@law
+def set_consent(ring: Any, slot: int, given: bool) -> None:
+    """Note for one MTU whether the FSP consents to share its local bid."""
+    bits = int(ring[CONSENTS])
+    ring[CONSENTS] = bits | (1 << slot) if given else bits & ~(1 << slot)
 
 
 @law

@@ -12,7 +12,7 @@ from .build import law, part
 from .columns import market_column
 from .delivery import settle_cars, settle_terminal, settled_imbalance_price
 from .lookahead import position_mw, publish_market
-from .ring import move_row, move_slots, take_plan
+from .ring import forget_hour, move_row, move_slots, take_plan
 from .state import slot_of
 from .units import MTU_PER_HOUR
 
@@ -43,8 +43,9 @@ def begin(
         fleet, load = fleets[max(0, int(params[r, s.FLEET_ROW]))], loads[max(0, int(params[r, s.LOAD_ROW]))]
         if params[r, s.FLEET_ROW] >= 0.0:
             unplug_all(params[r], chargers, sessions, first_session)
-        for hour in range(history.shape[1]):  # the hours of the first day of the scenario stand for those before
-            history[r, hour] = position_mw(params[r], ring[r], fleet, load, (12 + hour % 24) % 24 * MTU_PER_HOUR, 0)
+        for k in range(history.shape[1]):  # the hours of the first day of the scenario stand for those before
+            day_before = position_mw(params[r], ring[r], fleet, load, (12 + k % 24) % 24 * MTU_PER_HOUR, 0)
+            history[r, k] = day_before if history.shape[1] == s.HISTORY_W else 0.0
 
 
 @law
@@ -81,7 +82,7 @@ def turn_world(gates: Any, at: Any, world: Any, prices: Any, areas: Any, result:
 @part
 def turn_row(
     gates: Any, rules: Any, p: Any, scalars: Any, sessions: Any, first_session: Any, state: Any, ring: Any, chargers: Any,
-    flow: Any, tick: int, length: int, work: Any,
+    history: Any, flow: Any, tick: int, length: int, work: Any,
 ) -> float:  # fmt: skip
     """Turn one portfolio to a tick: cars leave and arrive, the account is written, slots move, results are published.
 
@@ -103,9 +104,10 @@ def turn_row(
         state[s.CASH] += total
         # hours before now hold nothing; the MTU that enters the window holds nothing but the schedule
         if tick % MTU_PER_HOUR == 0:
-            for field in range(4):
-                ring[s.PLAN + field * s.PLAN_HOURS + (tick // MTU_PER_HOUR - 1) % s.PLAN_HOURS] = 0.0
+            forget_hour(ring, tick // MTU_PER_HOUR - 1)
         move_slots(ring)
+        if rules[s.BASELINE] == s.BY_NOMINATION:
+            move_row(history, 0)
         take_plan(ring, tick + s.WINDOW - 1, s.SLOTS - 1)
     publish_row(gates, p, ring, tick, work)
     return total

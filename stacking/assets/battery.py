@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import state as s
-from ..build import law
-from ..state import ahead, hour_cell
+from ..build import index, law
+from ..state import ahead, hour_cell, wide
 from ..units import MTU_PER_HOUR
 
 FAR_MWH = 1e18  # no store is as large: stands for infinity before the first energy is summed
@@ -130,8 +130,8 @@ def battery_room(
     rest = left * drain_mwh(hour_cell(ring, s.PLAN_BATTERY, edge // MTU_PER_HOUR), into, out)
     later = (edge + left) // MTU_PER_HOUR
     low, high = low - rest, high - rest
-    up_room = min(up_room, low - p[s.MIN_MWH] - max(0.0, hour_cell(ring, s.DRAW, later)))
-    down_room = min(down_room, p[s.MAX_MWH] - high + min(0.0, hour_cell(ring, s.FILL, later)))
+    draw, fill = reach_mwh(ring, later, into, out)
+    up_room, down_room = min(up_room, low - p[s.MIN_MWH] - max(0.0, draw)), min(down_room, p[s.MAX_MWH] - high + min(0.0, fill))
     up_energy, down_energy = min(up_energy, up_room / count), min(down_energy, down_room / count)
     up, down = 2.0 * p[s.RATED_MW], 2.0 * p[s.RATED_MW]
     for slot in range(lead + s.PAST, lead + s.PAST + count):
@@ -144,15 +144,28 @@ def battery_room(
 
 
 @law
-def renew_hours(p: Any, ring: Any, first: int, last: int) -> None:
+def reach_mwh(ring: Any, hour: int, into: float, out: float) -> tuple[float, float]:
+    """Return the largest and smallest energy that the schedule takes from the start of an hour to any later time, MWh."""
+    after = hour + -hour % s.REACH_HOURS
+    place = s.REACH + after // s.REACH_HOURS % s.REACHES
+    draw, fill = wide(ring[index(place + s.DRAW * s.REACHES)]), wide(ring[index(place + s.FILL * s.REACHES)])
+    for back in range(after - hour):
+        drain = MTU_PER_HOUR * drain_mwh(hour_cell(ring, s.PLAN_BATTERY, after - 1 - back), into, out)
+        draw, fill = drain + max(0.0, draw), drain + min(0.0, fill)
+    return draw, fill
+
+
+@law
+def renew_reach(p: Any, ring: Any, first: int, last: int) -> None:
     """Recompute DRAW and FILL of the delivery hours first..last from the schedule, backwards; nothing is scheduled behind."""
     draw, fill = 0.0, 0.0
     for back in range(last - first + 1):
         hour = last - back
         drain = MTU_PER_HOUR * drain_mwh(hour_cell(ring, s.PLAN_BATTERY, hour), p[s.INTO], p[s.OUT])
         draw, fill = drain + max(0.0, draw), drain + min(0.0, fill)
-        ring[s.PLAN + s.DRAW * s.PLAN_HOURS + hour % s.PLAN_HOURS] = draw
-        ring[s.PLAN + s.FILL * s.PLAN_HOURS + hour % s.PLAN_HOURS] = fill
+        if hour % s.REACH_HOURS == 0:
+            place = s.REACH + hour // s.REACH_HOURS % s.REACHES
+            ring[place + s.DRAW * s.REACHES], ring[place + s.FILL * s.REACHES] = draw, fill
 
 
 @law

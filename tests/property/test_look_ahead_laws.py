@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from stacking import columns as c
 from stacking import layout as v
 from stacking import state as s
-from stacking.assets.battery import drain_mwh, power_for_drain_mw, renew_hours
+from stacking.assets.battery import drain_mwh, power_for_drain_mw, renew_reach
 from stacking.compile import compile_portfolios
 from stacking.engine import Engine
 from stacking.lookahead import (
     add_ahead,
     free_power,
+    known_mw,
+    known_sale_mw,
     pending_in,
     publish_market,
     reserve,
@@ -70,7 +72,7 @@ def commitments(draw: st.DrawFn):
         least = max(0.0, (p[s.MAX_MWH] - stored) / p[s.INTO] / 4)
         set_plan(ring, s.PLAN_BATTERY, hour + k, min(max(wanted, -least), most) * 0.999)
         stored -= 4 * drain_mwh(hour_cell(ring, s.PLAN_BATTERY, hour + k), p[s.INTO], p[s.OUT])
-    renew_hours(p, ring, hour, hour + 7)
+    renew_reach(p, ring, hour, hour + 7)
     tick = 4 * hour + quarter
     for tau in range(tick - quarter, tick):
         content -= drain_mwh(hour_cell(ring, s.PLAN_BATTERY, tau // 4), p[s.INTO], p[s.OUT])
@@ -365,10 +367,8 @@ def test_offers_and_orders_are_split_by_cost_within_what_each_asset_offered(p, f
     publish_market(p, ring, slot, field, local, work)
     if max(offers) > 1e-6:
         assert not pending_in(ring, slot, field, field + 1)
-        assert cell(ring, slot, s.KNOWN_BATTERY) == pytest.approx(parts[s.BATTERY], abs=NEAR_MWH)
-        assert cell(ring, slot, s.KNOWN_LOCAL if local else s.KNOWN_BALANCING) == pytest.approx(
-            order[0] - order[1], abs=4 * NEAR_MWH
-        )
+        assert known_mw(ring, s.BATTERY, field, slot) == pytest.approx(parts[s.BATTERY], abs=NEAR_MWH)
+        assert known_sale_mw(ring, field, slot) == pytest.approx(order[0] - order[1], abs=4 * NEAR_MWH)
     kept = ring.copy()
     publish_market(p, ring, slot, field, local, work)
     split_order(p, ring, slot, field, local, s.SHARE + 3, work)
