@@ -223,7 +223,7 @@ def test_cars_loads_and_local_sales_are_checked_with_every_step():
     portfolios = (*FLEET[:2], Portfolio(name="site", connection_mw=4.0, fleet=fleet, load=Load(**load_preset("cold_store"))))
     lib = busy(generate(scenario_keys("train", 2, seed=41), portfolios=portfolios, days=1), seed=41)
     engine, random = Engine(design("norflex_eam"), portfolios, lib, 2), np.random.default_rng(1)
-    sold = False
+    before, sold = engine.snapshot(), False
     while not sold:
         before = engine.snapshot()
         engine.step(lively(engine.compiled.bounds, (2, 3), random))
