@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-import functools
-import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+
+from .bench_cli import bench
+from .options import (
+    Backend,
+    Consent,
+    Days,
+    Designs,
+    Json,
+    NetworkName,
+    Out,
+    Parameters,
+    Pooling,
+    Population,
+    PortfolioFile,
+    Prices,
+    Seed,
+    Seeds,
+    Settings,
+    Split,
+    Strategies,
+    TimeLimit,
+    Timezone,
+    Tuned,
+    World,
+)
+from .terminal import command, note, print_json, progress_bar
 
 app = typer.Typer(
     name="stacking",
@@ -20,93 +41,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-bench = typer.Typer(help="Measure speed and realism.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(bench, name="bench")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Designs = Annotated[list[str] | None, typer.Option("--design", help="Design or .toml file; may be repeated.")]
-Strategies = Annotated[
-    list[str] | None,
-    typer.Option("--strategy", help="Strategy or FILE.py:Class; may be repeated. do_nothing and rebid always run."),
-]
-Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of paired scenarios (30; of price files: all).")]
-Split = Annotated[
-    str | None, typer.Option(help="train, validation or test; of price files also all. [test; of price files: all]")
-]
-Days = Annotated[int, typer.Option(help="Delivery days of a scenario.")]
-Prices = Annotated[list[str] | None, typer.Option("--prices", help="CSV or Parquet price file; may be repeated.")]
-Timezone = Annotated[str | None, typer.Option(help="Zone of the delivery days, such as Europe/Copenhagen.")]
-World = Annotated[
-    str | None,
-    typer.Option("--world", help="Parameters of what is drawn: a set such as dk1_2024:eon, or a file by `stacking calibrate`."),
-]
-PortfolioFile = Annotated[str | None, typer.Option("--portfolio", help="TOML file with [[portfolio]] tables.")]
-Population = Annotated[
-    str | None,
-    typer.Option("--population", help="Drawn FSPs instead: NAME or FILE, with :COUNT (mixed:30); allows --strategy mixed."),
-]
-NetworkName = Annotated[str | None, typer.Option("--network", help="Network or .toml file; by default one area.")]
-Consent = Annotated[str, typer.Option(help="always, never, a random share 0..1, or own: the strategy's choice.")]
-Pooling = Annotated[bool | None, typer.Option("--pooling/--no-pooling", help="Pool bids that are forwarded.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="Override a value: rules.KEY=VALUE; may be repeated.")]
-Parameters = Annotated[list[str] | None, typer.Option("--parameters", help="File written by `stacking tune`; may be repeated.")]
-Tuned = Annotated[bool, typer.Option("--tuned/--defaults", help="Use the parameters that are shipped as tuned.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of scenarios, search and bootstrap.")]
-Backend = Annotated[str, typer.Option(help="serial, parallel or python.")]
-Out = Annotated[str | None, typer.Option("--out", help="Folder for rows, table and manifest.")]
-TimeLimit = Annotated[float, typer.Option(min=0.01, help="Longest time of one call of a strategy, s.")]
 
 
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def command(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a command: bad input becomes clear text (JSON with --json) and exit code 2, Ctrl-C exit code 130."""
-
-    @functools.wraps(function)
-    def guarded(*arguments: Any, **options: Any) -> None:
-        from stacking.errors import StackingError
-
-        try:
-            function(*arguments, **options)
-        except StackingError as error:
-            if options.get("as_json"):
-                print_json({"error": error.to_dict()})
-            else:
-                typer.echo(f"Error: {error}", err=True)
-            raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            typer.echo("Stopped.", err=True)
-            raise typer.Exit(130) from None
-
-    return guarded
-
-
-def print_json(data: Any) -> None:
-    """Print data as JSON; a number that is not finite would be no JSON and is an error of ours."""
-    typer.echo(json.dumps(data, indent=2, allow_nan=False))
-
-
-def note(text: str) -> None:
-    """Tell the user something that is no result: on stderr, so that stdout stays clean."""
-    typer.echo(text, err=True)
-
-
-@contextmanager
-def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr where somebody looks at it; gives the function to call with the steps done."""
-    if not sys.stderr.isatty():
-        yield lambda steps: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda steps: bar.advance(task, steps)
 
 
 def _version(wanted: bool) -> None:
@@ -297,48 +237,6 @@ def calibrate(
         print_json(fitting.to_data(done))
     else:
         typer.echo(fitting.to_text(done))
-
-
-@bench.command("realism")
-@command
-def bench_realism(
-    data: Annotated[str | None, typer.Option("--data", help="Folder of the real series (docs/realism.md).")] = None,
-    draws: Annotated[int, typer.Option(help="Series drawn per real one.")] = 80,
-    as_json: Json = False,
-) -> None:
-    """Print real and generated series side by side, and what is off."""
-    from .benchmarks import realism, realism_report
-
-    with progress_bar("Comparing", len(realism.CASES)) as advance:
-        result = realism.run(data, draws=draws, advance=advance)
-    if as_json:
-        print_json(realism_report.to_data(result))
-    else:
-        typer.echo(realism_report.to_text(result))
-
-
-@bench.command("engine")
-@command
-def bench_engine(
-    name: Annotated[list[str] | None, typer.Option("--only", help="Name of a benchmark; may be repeated.")] = None,
-    repetitions: Annotated[int | None, typer.Option(min=1, help="Episodes per benchmark.")] = None,
-    design: Annotated[list[str] | None, typer.Option("--design", help="Design or .toml file (norflex_eam); repeatable.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A short look: fewer episodes, not the largest sizes.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Measure the engine and its Mesa face on one pinned core, beside a bare state-of-charge update (some five minutes)."""
-    from .benchmarks import engine, engine_report, registry
-    from .runner import ensure_compiled
-
-    specs = [registry.bench_spec(each) for each in name] if name else [s for s in registry.SPECS if s.quick or not quick]
-    designs = design or [engine.DESIGN]
-    ensure_compiled("serial", note)
-    with progress_bar("Measuring", len(specs) * len(designs)) as advance:
-        speeds = engine.measure(specs, repetitions, designs, quick, advance)
-    if as_json:
-        print_json(engine_report.to_data(speeds))
-    else:
-        typer.echo(engine_report.to_text(speeds))
 
 
 if __name__ == "__main__":

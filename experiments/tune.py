@@ -8,25 +8,27 @@ candidates see the same scenarios. The budget is counted in simulated portfolio-
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stacking import __version__
-from stacking.config import Design
 from stacking.errors import StackingError
 from stacking.layout import LAYOUT_VERSION
 from stacking.scenario import Library
 
-from ..agents.strategies import Parameter, parameters_of
-from .inputs import DESIGNS, Request, chosen_design, one_strategy, scenarios
-from .players import Players, chosen_players
-from .runner import Contest, Progress, check_backend, run
+from ..agents.strategies import parameters_of
+from .candidates import Candidates, Evaluation, first
+from .design_input import chosen_design
+from .inputs import DESIGNS, scenarios
+from .players import chosen_players
+from .request import Request
+from .runner import Progress, check_backend
 from .stats import Interval, mean_interval
+from .strategy_input import one_strategy
 
 FloatArray = NDArray[np.float64]
 
@@ -36,16 +38,6 @@ RUNGS = 3
 LEAST_UNITS = 60  # candidate-scenarios below which there is nothing to search
 FINALISTS = 4
 FIRST_WIDTH, LEAST_WIDTH = 0.15, 0.01  # of the local search, in shares of the ranges
-DIGITS = 4
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One candidate and its result: mean flex revenue per episode over designs and scenarios."""
-
-    values: tuple[float, ...]
-    mean_eur: float
-    per_scenario: FloatArray  # (S,) mean over designs
 
 
 @dataclass(frozen=True)
@@ -62,74 +54,11 @@ class Tuned:
     provenance: dict[str, Any]
 
 
-@dataclass
-class _Search:
-    """What the search shares: the strategy's ranges, designs, scenarios and the budget left."""
-
-    spec: str
-    parameters: tuple[Parameter, ...]
-    designs: tuple[Design, ...]
-    players: Players
-    request: Request
-    rng: np.random.Generator
-    budget: int
-    progress: Progress = lambda steps: None
-    used: int = 0
-    known: dict[tuple[str, int, tuple[float, ...]], Evaluation] = field(default_factory=dict)
-    tried: set[tuple[float, ...]] = field(default_factory=set)
-
-    def cost(self, library: Library, candidates: int) -> int:
-        """Return the steps of evaluating candidates, and of the reference, on a library."""
-        return int(library.length.sum()) * len(self.players.portfolios) * len(self.designs) * (candidates + 1)
-
-    def affords(self, library: Library, candidates: int, reserve: int = 0) -> bool:
-        """Return whether the budget holds that many candidates on a library, and a reserve."""
-        return self.used + self.cost(library, candidates) + reserve <= self.budget
-
-    def evaluate(self, candidates: Sequence[tuple[float, ...]], library: Library) -> list[Evaluation]:
-        """Return the candidates' results on a library, paired."""
-        where = library.keys[0].split, len(library)
-        fresh = [values for values in dict.fromkeys(candidates) if (*where, values) not in self.known]
-        if fresh:
-            strategies = {f"candidate {k}": self.make(values) for k, values in enumerate(fresh)}
-            contest = Contest(
-                self.designs, strategies, self.players.portfolios, library, self.request.backend, network=self.players.network
-            )
-            episodes = run(contest, self.progress).episodes
-            self.used += self.cost(library, len(fresh))
-            keys = [str(key) for key in library.keys]
-            for k, values in enumerate(fresh):
-                rows = episodes.loc[episodes["strategy"] == f"candidate {k}"]
-                worlds = rows.groupby(["design", "scenario"])["flex_eur"].sum()
-                means = worlds.groupby("scenario").mean().loc[keys].to_numpy()
-                self.known[(*where, values)] = Evaluation(values, float(means.mean()), means)
-                self.tried.add(values)
-        return [self.known[(*where, values)] for values in candidates]
-
-    def make(self, values: tuple[float, ...]) -> Any:
-        """Return the strategy with these parameter values."""
-        named = {p.name: value for p, value in zip(self.parameters, values, strict=True)}
-        return one_strategy(self.spec, values=named)[0]
-
-    def values_at(self, point: FloatArray) -> tuple[float, ...]:
-        """Return the parameter values at a point of the unit cube, rounded as they are stored."""
-        return tuple(_from_unit(p, float(x)) for p, x in zip(self.parameters, point, strict=True))
-
-    def point_of(self, values: Sequence[float]) -> FloatArray:
-        """Return the point of the unit cube of some values."""
-        return np.array([_to_unit(p, x) for p, x in zip(self.parameters, values, strict=True)])
-
-    @property
-    def default(self) -> tuple[float, ...]:
-        """Return the default values."""
-        return tuple(p.default for p in self.parameters)
-
-
 @dataclass(frozen=True)
 class Job:
     """A search that was checked and is ready to start."""
 
-    search: _Search
+    search: Candidates
     strategy: str
     train: Library
     validation: Library
@@ -173,7 +102,7 @@ def prepare(spec: str, *, designs: Sequence[str] = (), budget: int = DEFAULT_BUD
         )  # fmt: skip
     check_backend(request.backend)
     rng = np.random.default_rng(np.random.SeedSequence(request.seed))
-    state = _Search(spec, parameters, chosen, chosen_players(request), request, rng, budget)
+    state = Candidates(spec, parameters, chosen, chosen_players(request), request, rng, budget)
     return Job(state, strategy.name, *_plan(state))
 
 
@@ -192,7 +121,7 @@ def search(job: Job, progress: Progress | None = None) -> Tuned:
 
 
 # ---- search ----------------------------------------------------------------------------------------------------------
-def _plan(search: _Search) -> tuple[Library, Library, int]:
+def _plan(search: Candidates) -> tuple[Library, Library, int]:
     """Divide the budget: return train and validation scenarios, and the number of random candidates.
 
     A unit is one candidate on one scenario in all designs. About a fifth goes to validation, the rest half to halving
@@ -218,12 +147,12 @@ def _plan(search: _Search) -> tuple[Library, Library, int]:
     return train, validation, max(3, int((half - reference) / (least * weight)))
 
 
-def _split(search: _Search, split: str, count: int) -> Library:
+def _split(search: Candidates, split: str, count: int) -> Library:
     request = dataclasses.replace(search.request, seeds=max(2, count), split=split)
     return scenarios(request, split, search.players, max(2, count))
 
 
-def _halving(search: _Search, train: Library, count: int) -> list[Evaluation]:
+def _halving(search: Candidates, train: Library, count: int) -> list[Evaluation]:
     """Return the best candidates of successive halving, best first; the default is one of the first."""
     points = _spread(search.rng, count, len(search.parameters))
     candidates = list(dict.fromkeys([search.default, *(search.values_at(point) for point in points)]))[:count]
@@ -237,7 +166,7 @@ def _halving(search: _Search, train: Library, count: int) -> list[Evaluation]:
     return ranked
 
 
-def _local(search: _Search, ranked: list[Evaluation], train: Library, reserve: int) -> list[Evaluation]:
+def _local(search: Candidates, ranked: list[Evaluation], train: Library, reserve: int) -> list[Evaluation]:
     """Return the best candidates after a local search with a diagonal normal distribution, best first."""
     known = {e.values: e for e in ranked}
     n = len(search.parameters)
@@ -257,7 +186,7 @@ def _local(search: _Search, ranked: list[Evaluation], train: Library, reserve: i
     return sorted(known.values(), key=lambda e: -e.mean_eur)
 
 
-def _choose(search: _Search, name: str, ranked: list[Evaluation], train: Library, validation: Library) -> Tuned:
+def _choose(search: Candidates, name: str, ranked: list[Evaluation], train: Library, validation: Library) -> Tuned:
     """Let the finalists and the default meet on validation and return the best, with its provenance."""
     finalists = list(dict.fromkeys([search.default, *(e.values for e in ranked)]))[:FINALISTS]
     results = search.evaluate(finalists, validation)
@@ -292,35 +221,10 @@ def _choose(search: _Search, name: str, ranked: list[Evaluation], train: Library
     )  # fmt: skip
 
 
-def first(library: Library, count: int) -> Library:
-    """Return a library of the first scenarios of another one."""
-    arrays = (
-        "series", "hourly", "local", "local_hourly", "calendar", "scalars", "length", "start_frac", "priority", "start_utc",
-        "keys",
-    )  # fmt: skip
-    changed = {name: getattr(library, name)[:count] for name in arrays}
-    if library.sites is not None:  # sessions are found by `first` and may stay
-        parts = {name: getattr(library.sites, name)[:count] for name in ("first", "fleet_hourly", "load_mw", "load_hourly")}
-        changed["sites"] = dataclasses.replace(library.sites, **parts)
-    return dataclasses.replace(library, **changed)
-
-
 def _spread(rng: np.random.Generator, count: int, dimensions: int) -> FloatArray:
     """Return points of a Latin hypercube, (count, dimensions)."""
     cells = np.stack([rng.permutation(count) for _ in range(dimensions)], axis=1)
     return (cells + rng.random((count, dimensions))) / count
-
-
-def _from_unit(p: Parameter, x: float) -> float:
-    low, high = (math.log(p.low), math.log(p.high)) if p.log else (p.low, p.high)
-    value = low + x * (high - low)
-    return min(max(float(f"{math.exp(value) if p.log else value:.{DIGITS}g}"), p.low), p.high)
-
-
-def _to_unit(p: Parameter, value: float) -> float:
-    if p.log:
-        return (math.log(value) - math.log(p.low)) / (math.log(p.high) - math.log(p.low))
-    return (value - p.low) / (p.high - p.low)
 
 
 def _rounded(x: float) -> float:

@@ -16,16 +16,16 @@ LEDGERS_W = 3
 MARKETS_W = 2  # markets with a call auction: LFM and MFRR (forwarded offers clear in MFRR)
 
 # ---- scenario library: exogenous series per MTU, (scenario, mtu, column) ------------------------------------------
-# Background of market m in direction d starts at market_column(m, d): other people's supply is a stepwise curve from
+# Balancing background of direction d starts at market_column(MFRR, d): other people's supply is a stepwise curve from
 # REF at 0 MW to ANCHOR at VOLUME (its shape is a parameter of the product); NEED is what the buyer wants to buy.
 NEED, VOLUME, REF, ANCHOR, LIMIT = 0, 1, 2, 3, 4
 BACKGROUND_W = 5
-DA_PRICE = 20  # EUR/MWh of the MTU
-IMBALANCE_PRICE = 21  # published single imbalance price, EUR/MWh
-DOMINANT = 22  # dominating direction of the balancing area: +1 up, -1 down, 0 none
-NEED_FORECAST = 23  # balancing need (MW, + = up) as forecast three MTU before this MTU
-HOUR_SIN, HOUR_COS, YEAR_SIN, YEAR_COS, WEEKEND = 24, 25, 26, 27, 28
-SERIES_W = 29
+DA_PRICE = 10  # EUR/MWh of the MTU
+IMBALANCE_PRICE = 11  # published single imbalance price, EUR/MWh
+DOMINANT = 12  # dominating direction of the balancing area: +1 up, -1 down, 0 none
+NEED_FORECAST = 13  # balancing need (MW, + = up) as forecast three MTU before this MTU
+HOUR_SIN, HOUR_COS, YEAR_SIN, YEAR_COS, WEEKEND = 14, 15, 16, 17, 18
+SERIES_W = 19
 
 # ---- scenario library: local markets, (scenario, area, mtu, column) ------------------------------------------------
 # Background of direction d starts at market_column(LFM, d). NEED is a signed margin: background load - limit, MW; negative
@@ -33,8 +33,9 @@ SERIES_W = 29
 LOCAL_W = 2 * BACKGROUND_W
 ROOMY_MW = -1e6  # margin where nothing is known of a limit: no schedule can cause a need
 
-# ---- scenario library: hourly forecasts of a local market, (scenario, area, LOCAL_HOURLY_W, hour): the columns
-# LFM_NEED_FAR .. LFM_LIMIT_NEAR of the hourly series, less LFM_NEED_FAR
+# ---- scenario library: hourly forecasts of a local market, (scenario, area, column, hour) ---------------------------
+LFM_NEED_FAR, LFM_NEED_NEAR = 0, 1  # forecast of the local need, MW, + = up: 4 to 8 hours ahead, up to 3 hours ahead
+LFM_LIMIT_FAR, LFM_LIMIT_NEAR = 2, 3  # forecast of the DSO's willingness to pay, EUR/MWh
 LOCAL_HOURLY_W = 4
 
 # ---- scenario library: hourly series, (scenario, hour since the first tick, column) -------------------------------
@@ -42,9 +43,7 @@ DA_MEAN = 0  # realised hourly mean day-ahead price
 DA_TWO_DAYS = 1  # forecast made at noon two days before delivery
 DA_MIDNIGHT = 2  # forecast made at 00:00 of the day before delivery
 DA_NOON = 3  # forecast made at 12:00 of the day before delivery (before the auction)
-LFM_NEED_FAR, LFM_NEED_NEAR = 4, 5  # forecast of the local need, MW, + = up: 4 to 8 hours ahead, up to 3 hours ahead
-LFM_LIMIT_FAR, LFM_LIMIT_NEAR = 6, 7  # forecast of the DSO's willingness to pay, EUR/MWh
-HOURLY_W = 8
+HOURLY_W = 4
 
 # ---- scenario library: calendar, int64, (scenario, tick, column) ---------------------------------------------------
 QUARTER = 0  # MTU of the hour, 0..3
@@ -83,5 +82,5 @@ LFM_NEAR_HOURS = 4  # hours 0..3 read the near forecast, 4..7 the far one
 
 @law
 def market_column(market: int, direction: int) -> int:
-    """Return the first series column of the background of a market and direction."""
-    return (market * 2 + direction) * BACKGROUND_W
+    """Return the first column of the background of a market and direction, in the matrix that holds this market alone."""
+    return direction * BACKGROUND_W

@@ -28,7 +28,7 @@ from stacking.scenario import Library, generate, scenario_keys
 from ...agents.drawn import draw_population, draw_strategies
 from ...agents.population import Population
 from ...agents.strategies import make_strategy
-from ..inputs import chosen_design
+from ..design_input import chosen_design
 from .bidder import Bidder
 from .counts import Counts
 from .plays import BarePlay, EnginePlay, MesaPlay, Play

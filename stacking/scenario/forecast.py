@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from .. import columns as c
 from .draws import autocorrelated
 from .keys import ScenarioKey, stream
-from .local import FAR, NEAR, LocalSeries
 from .parameters import Forecast
 
 Floats = NDArray[np.float64]
@@ -17,7 +16,7 @@ VINTAGES = (c.DA_TWO_DAYS, c.DA_MIDNIGHT, c.DA_NOON)
 """Columns of the day-ahead forecasts, earliest first."""
 
 
-def draw_forecasts(key: ScenarioKey, da_hour: Floats, published: int, local: LocalSeries, f: Forecast) -> Floats:
+def draw_forecasts(key: ScenarioKey, da_hour: Floats, published: int, f: Forecast) -> Floats:
     """Return the hourly series of a scenario, (H, HOURLY_W).
 
     The error of a vintage is the error of the next one plus an independent part, so forecasts only get sharper:
@@ -27,7 +26,6 @@ def draw_forecasts(key: ScenarioKey, da_hour: Floats, published: int, local: Loc
         key: names the random stream.
         da_hour: hourly day-ahead price (H,), NaN where the source has none (only after ``published``).
         published: hours whose price is published before the end of the scenario; later ones are only ever forecast.
-        local: local market with its forecasts.
         f: sizes of the errors.
     """
     hours = len(da_hour)
@@ -46,6 +44,4 @@ def draw_forecasts(key: ScenarioKey, da_hour: Floats, published: int, local: Loc
         error = error + scale * step * autocorrelated(random, hours, f.da_memory_h)
         out[:, vintage] = base + error
         previous = share
-    out[:, c.LFM_NEED_FAR], out[:, c.LFM_NEED_NEAR] = local.need_forecast_mw[FAR], local.need_forecast_mw[NEAR]
-    out[:, c.LFM_LIMIT_FAR], out[:, c.LFM_LIMIT_NEAR] = local.limit_forecast[FAR], local.limit_forecast[NEAR]
     return out

@@ -140,7 +140,7 @@ def _world(key: ScenarioKey, days: int, timezone: str, p: Parameters, markets: t
         dominant=balancing.dominant,
         need_forecast_mw=forecast_need(key, balancing.need_mw[c.UP] - balancing.need_mw[c.DN], p.forecast),
         local=local,
-        hourly=draw_forecasts(key, da_hour, end, local[0], p.forecast),
+        hourly=draw_forecasts(key, da_hour, end, p.forecast),
         terminal_price=terminal,
         terminal_forecast=max(0.0, terminal * (1.0 + p.forecast.terminal_error_frac * noise)),
         draws=key,

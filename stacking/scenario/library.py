@@ -31,8 +31,8 @@ Floats = NDArray[np.float64]
 class Library:
     """S scenarios of at most T ticks for F portfolios; beyond its own length a scenario is padded (0; DA_FIRST: -1)."""
 
-    series: Floats  # (S, T, SERIES_W)
-    hourly: Floats  # (S, H, HOURLY_W), H = ceil(T / 4) + 48
+    series: Floats  # (S, T, SERIES_W) balancing background, prices, calendar features
+    hourly: Floats  # (S, H, HOURLY_W) day-ahead prices and forecasts, H = ceil(T / 4) + 48
     local: Floats  # (S, A, T, LOCAL_W) local markets; a need is a signed margin: background load - limit
     local_hourly: Floats  # (S, A, LOCAL_HOURLY_W, H) their forecasts
     calendar: NDArray[np.int64]  # (S, T, CALENDAR_W)
@@ -128,8 +128,8 @@ def pack(
         library.hourly[s, : world.clock.hours] = world.hourly
         for a, area in enumerate(world.local):
             _fill_local(library.local[s, a, : world.clock.ticks], area)
-            library.local_hourly[s, a, :2, : world.clock.hours] = area.need_forecast_mw
-            library.local_hourly[s, a, 2:, : world.clock.hours] = area.limit_forecast
+            library.local_hourly[s, a, c.LFM_NEED_FAR : c.LFM_LIMIT_FAR, : world.clock.hours] = area.need_forecast_mw
+            library.local_hourly[s, a, c.LFM_LIMIT_FAR :, : world.clock.hours] = area.limit_forecast
         library.calendar[s, : world.clock.ticks] = world.clock.table
         library.scalars[s, c.TERMINAL_PRICE] = world.terminal_price
         library.scalars[s, c.TERMINAL_FORECAST] = world.terminal_forecast
@@ -167,10 +167,7 @@ def _fill_local(local: Floats, area: LocalSeries) -> None:
 
 
 def _fill_series(series: Floats, world: World, depth_mw: float) -> None:
-    ticks = len(series)
     for direction in (c.UP, c.DN):
-        at = c.market_column(c.LFM, direction)
-        series[:, at : at + c.BACKGROUND_W] = np.repeat(world.local[0].background[direction], MTU_PER_HOUR, axis=1)[:, :ticks].T
         at = c.market_column(c.MFRR, direction)
         series[:, at : at + c.BACKGROUND_W] = mfrr_background(
             direction, world.da_price, world.mfrr_price[direction], world.mfrr_need_mw[direction], depth_mw
@@ -212,9 +209,12 @@ def check(library: Library) -> None:
                 allowed=str(shape),
                 remedy="Build libraries with stacking.scenario.generate or replay.",
             )
-    limits = [c.market_column(market, d) + c.LIMIT for market in (c.LFM, c.MFRR) for d in (c.UP, c.DN)]
-    finite = {name: getattr(library, name) for name in ("hourly", "scalars", "start_frac", "priority")}
-    finite["series"] = np.delete(library.series, limits, axis=2)
+    finite = {name: getattr(library, name) for name in ("hourly", "local_hourly", "scalars", "start_frac", "priority")}
+    limits = {}
+    for name, market in (("series", c.MFRR), ("local", c.LFM)):
+        columns = [c.market_column(market, d) + c.LIMIT for d in (c.UP, c.DN)]
+        finite[name] = np.delete(getattr(library, name), columns, axis=-1)
+        limits[name] = getattr(library, name)[..., columns]
     for name, values in finite.items():
         if not np.isfinite(values).all():
             raise StackingError(
@@ -225,13 +225,14 @@ def check(library: Library) -> None:
                 allowed="finite numbers",
                 remedy="Build libraries with stacking.scenario.generate or replay.",
             )
-    if np.isnan(library.series[:, :, limits]).any():
-        raise StackingError(
-            "A buyer's price limit is not a number.",
-            place=f"library {library.source}",
-            key="LIMIT",
-            remedy="Use inf or -inf for a buyer without a limit.",
-        )
+    for name, values in limits.items():
+        if np.isnan(values).any():
+            raise StackingError(
+                "A buyer's price limit is not a number.",
+                place=f"library {library.source}, {name}",
+                key="LIMIT",
+                remedy="Use inf or -inf for a buyer without a limit.",
+            )
 
 
 def _stamp(moment: dt.datetime) -> np.datetime64:

@@ -115,7 +115,7 @@ def _world(
         dominant=series.dominant,
         need_forecast_mw=forecast_need(draws, need, p.forecast),
         local=local,
-        hourly=draw_forecasts(draws, da_hour, end, local[0], p.forecast),
+        hourly=draw_forecasts(draws, da_hour, end, p.forecast),
         terminal_price=max(0.0, float(da_hour[end : end + 24].mean())),
         terminal_forecast=max(0.0, float(np.nanmean(trailing))),
         draws=draws,

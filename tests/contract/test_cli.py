@@ -17,11 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from stacking.catalogue import design_names
+from stacking.catalogue import DESIGNS_FOLDER, design_names
 from stacking.codes import CODES
 from stacking.config import Design
 from stacking.errors import StackingError
 from stacking.experiments import cli, compare, inputs, report, store
+from stacking.experiments.design_input import chosen_design
+from stacking.experiments.strategy_input import one_strategy
 from stacking.flows import CASH_LABELS
 
 TINY = ["compare", "--design", "parallel", "--seeds", "2", "--days", "1", "--split", "train"]
@@ -407,7 +409,7 @@ def test_real_prices_are_replayed_and_the_synthetic_parts_named(tmp_path: Path) 
     refused(*one_week, says="the price files hold one")
 
 
-DESIGN = (Path(inputs.DESIGNS_FOLDER) / "norflex_eam.toml").read_text()
+DESIGN = (Path(DESIGNS_FOLDER) / "norflex_eam.toml").read_text()
 BAD_DESIGNS = {
     "cycle": (DESIGN.replace('to = "mfrr"', 'to = "lfm"'), "cycle"),
     "unknown key": (DESIGN.replace("[rules]", "[rules]\nluck = 1.0"), "rules.luck"),
@@ -459,7 +461,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 @given(st.text(max_size=40), st.sampled_from(["", "rules.", "products.mfrr.", "rules.pooling=", "products.lfm.min_mw="]))
 def test_any_setting_is_a_design_or_a_named_error(text: str, start: str) -> None:
     try:
-        assert isinstance(inputs.chosen_design("norflex", [start + text]), Design)
+        assert isinstance(chosen_design("norflex", [start + text]), Design)
     except StackingError as error:
         named = bool(error.remedy or error.allowed)
     else:
@@ -469,7 +471,7 @@ def test_any_setting_is_a_design_or_a_named_error(text: str, start: str) -> None
 
 @given(st.text(max_size=20))
 def test_any_name_is_known_or_a_named_error(text: str) -> None:
-    for make in (inputs.one_strategy, inputs.chosen_design):
+    for make in (one_strategy, chosen_design):
         try:
             make(text)
         except StackingError as error:

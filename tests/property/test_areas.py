@@ -9,7 +9,7 @@ from stacking import flows as f
 from stacking import layout as v
 from stacking import state as s
 from stacking.engine import Engine
-from stacking.invariants import check_local_sales, check_step
+from stacking.invariants import check_step
 from stacking.network import Network, compile_network, load_network
 from stacking.portfolio import Battery, Portfolio
 from stacking.scenario import Library
@@ -61,7 +61,6 @@ class World:
             before = engine.snapshot()
             engine.step(np.where(engine.mask, action, 0.0) if tick == BLOCK_GATE else np.zeros(action.shape))
             check_step(engine, before)
-            check_local_sales(engine, before)
             needed += float(engine.market[0, f.NEED_LFM_MWH])
         sold = engine.book[0, :, s.PAST + 8 - 4, s.SOLD + direction]
         return {**{p.name: float(x) for p, x in zip(self.portfolios, sold, strict=True) if x > 0.0}, "need": needed}

@@ -17,7 +17,7 @@ from stacking.experiments.benchmarks.counts import Counts
 from stacking.experiments.benchmarks.plays import EnginePlay, spread_clocks
 from stacking.experiments.benchmarks.registry import SPECS, BenchSpec, Target, bench_spec
 from stacking.experiments.benchmarks.scripts import SPREAD_EUR_PER_MWH, offsets, scripted
-from stacking.experiments.inputs import chosen_design
+from stacking.experiments.design_input import chosen_design
 from stacking.scenario import Library, generate, scenario_keys
 
 

@@ -15,6 +15,8 @@ from stacking import state as s
 from stacking.engine import Engine, Snapshot
 from stacking.errors import StackingError
 from stacking.invariants import InvariantError, check_step, counts, sees_everything
+from stacking.portfolio import Fleet, Load, Portfolio
+from stacking.presets import load_preset
 from stacking.scenario import generate, scenario_keys
 from stacking.state import column
 
@@ -214,3 +216,28 @@ def test_which_designs_let_their_gates_see_everything():
     honest = {name for name in DESIGNS if sees_everything(design(name))}
     assert honest == set(DESIGNS) - {"parallel", "parallel_late"}
     assert {"exclusive", "parallel_adjusted", "norflex", "norflex_eam"} <= honest
+
+
+def test_cars_loads_and_local_sales_are_checked_with_every_step():
+    fleet = Fleet(chargers=4, site="depot", charger_mw=0.15, v2g_share_frac=1.0)
+    portfolios = (*FLEET[:2], Portfolio(name="site", connection_mw=4.0, fleet=fleet, load=Load(**load_preset("cold_store"))))
+    lib = busy(generate(scenario_keys("train", 2, seed=41), portfolios=portfolios, days=1), seed=41)
+    engine, random = Engine(design("norflex_eam"), portfolios, lib, 2), np.random.default_rng(1)
+    before, sold = engine.snapshot(), False
+    while not sold:
+        before = engine.snapshot()
+        engine.step(lively(engine.compiled.bounds, (2, 3), random))
+        check_step(engine, before)
+        sold = bool(engine.market[:, f.ACCEPTED_LFM_MWH].any()) and bool((engine.chargers[..., s.CAR_MW] > 0.0).any())
+    after = engine.snapshot()
+    for name, place, rule in (
+        ("chargers", np.s_[..., s.LENT], "want and lend is not negative"),
+        ("state", np.s_[:, 2, s.OWED_MWH], "owed = owed before"),
+    ):
+        getattr(engine, name)[place] -= 0.5
+        with pytest.raises(InvariantError, match=rule):
+            check_step(engine, before)
+        engine.restore(after)
+    lib.local[..., [c.market_column(c.LFM, d) + c.NEED for d in range(2)]] -= 1e3
+    with pytest.raises(InvariantError, match="local sales below"):
+        check_step(engine, before)

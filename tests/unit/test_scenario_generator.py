@@ -14,7 +14,7 @@ from stacking.scenario.local import draw_local, expected_hours
 from stacking.scenario.local_price import bought_from_others, mean_accepted_price
 from stacking.scenario.parameters import DEFAULT_FILE, parameter_sets, save_parameters
 
-ARRAYS = ("series", "hourly", "calendar", "scalars", "length", "start_frac", "priority", "start_utc")
+ARRAYS = ("series", "hourly", "local", "local_hourly", "calendar", "scalars", "length", "start_frac", "priority", "start_utc")
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +31,15 @@ def scenario(library: Library, index: int) -> list[bytes]:
     """Bytes of one scenario over its own length."""
     ticks = library.length[index]
     hours = ticks // 4 + 48
-    cut = {"series": ticks, "calendar": ticks, "hourly": hours}
-    return [
-        np.ascontiguousarray(getattr(library, name)[index][: cut.get(name)]).tobytes()
-        if name in cut
-        else getattr(library, name)[index].tobytes()
-        for name in ARRAYS
-    ]
+    own = {"series": np.s_[:ticks], "calendar": np.s_[:ticks], "hourly": np.s_[:hours]}
+    own |= {"local": np.s_[:, :ticks], "local_hourly": np.s_[..., :hours]}
+    return [np.ascontiguousarray(getattr(library, name)[index][own.get(name, ...)]).tobytes() for name in ARRAYS]
+
+
+def local_needs(library: Library) -> tuple[np.ndarray, np.ndarray]:
+    """Needs of the first local market up and down, (scenario, tick); a margin below the limit is no need."""
+    up, down = (np.maximum(library.local[:, 0, :, c.market_column(c.LFM, d) + c.NEED], 0.0) for d in (c.UP, c.DN))
+    return up, down
 
 
 def test_a_key_gives_the_same_bytes_alone_and_in_any_batch(many):
@@ -246,8 +248,8 @@ def test_a_change_of_the_balancing_regime_changes_only_balancing():
     swapped = same.model_copy(update={"balancing": load_parameters("dk1_2024").balancing})
     other = generate(keys, parameters=swapped)
     assert (other.series[:, :, c.DA_PRICE] == new.series[:, :, c.DA_PRICE]).all()
-    local = slice(c.market_column(c.LFM, c.UP), c.market_column(c.LFM, c.UP) + c.BACKGROUND_W)
-    assert (other.series[:, :, local] == new.series[:, :, local]).all()
+    assert other.local.tobytes() == new.local.tobytes()
+    assert new.local.any()
     assert (other.series[:, :, c.IMBALANCE_PRICE] != new.series[:, :, c.IMBALANCE_PRICE]).mean() > 0.3
     assert state_of(new)[:, :700].var() != state_of(old)[:, :700].var()
 
@@ -272,7 +274,7 @@ def test_balancing_prices_move_with_day_ahead_and_persist(many, inside):
 
 
 def test_local_needs_are_rare_seasonal_and_thinly_supplied(many, inside):
-    up, down = (many.series[:, :, c.market_column(c.LFM, d) + c.NEED] for d in (c.UP, c.DN))
+    up, down = local_needs(many)
     hours = (inside * ((up > 0) | (down > 0))).sum(axis=1) / 4
     expected = expected_hours(7.5, load_parameters().local)
     assert 1.0 <= expected <= 3.0
@@ -288,13 +290,13 @@ def test_local_needs_are_rare_seasonal_and_thinly_supplied(many, inside):
     quarters = up[:, : many.length.min()].reshape(300, -1, 4)
     assert (quarters == quarters[:, :, :1]).all()
     at = c.market_column(c.LFM, c.UP)
-    volume, ref, anchor, limit = (many.series[:, :, at + k][up > 0] for k in (c.VOLUME, c.REF, c.ANCHOR, c.LIMIT))
+    volume, ref, anchor, limit = (many.local[:, 0, :, at + k][up > 0] for k in (c.VOLUME, c.REF, c.ANCHOR, c.LIMIT))
     assert 0.3 < (volume == 0).mean() < 0.7
     assert volume.max() < 6.0
     assert (ref <= anchor).all()
     bands(limit, mean=(900, 1600))  # above what NorFlex paid on average, 840 EUR/MWh
     at = c.market_column(c.LFM, c.DN)
-    ref, anchor, limit = (many.series[:, :, at + k][down > 0] for k in (c.REF, c.ANCHOR, c.LIMIT))
+    ref, anchor, limit = (many.local[:, 0, :, at + k][down > 0] for k in (c.REF, c.ANCHOR, c.LIMIT))
     assert (ref >= anchor).all()
     assert (limit < 0).all()
 
@@ -362,8 +364,9 @@ def test_forecasts_sharpen_and_are_autocorrelated(many):
 
 def test_local_forecasts_miss_some_and_warn_of_some(many):
     ticks = many.length.min()
-    net = many.series[:, :ticks:4, c.market_column(c.LFM, c.UP)] - many.series[:, :ticks:4, c.market_column(c.LFM, c.DN)]
-    far, near = many.hourly[:, : ticks // 4, c.LFM_NEED_FAR], many.hourly[:, : ticks // 4, c.LFM_NEED_NEAR]
+    up, down = local_needs(many)
+    net = (up - down)[:, :ticks:4]
+    far, near = (many.local_hourly[:, 0, k, : ticks // 4] for k in (c.LFM_NEED_FAR, c.LFM_NEED_NEAR))
     real = net != 0
     assert (far[real] != 0).mean() == pytest.approx(0.75, abs=0.1)
     assert (near[real] != 0).mean() == pytest.approx(0.95, abs=0.05)
@@ -492,8 +495,8 @@ def test_parameters_change_the_world(tmp_path):
     )
     keys = scenario_keys("train", 20)
     quiet, busy = generate(keys, parameters=calm), generate(keys)
-    assert not quiet.series[:, :, c.market_column(c.LFM, c.UP)].any()
-    assert busy.series[:, :, c.market_column(c.LFM, c.UP)].any()
+    assert not local_needs(quiet)[c.UP].any()
+    assert local_needs(busy)[c.UP].any()
     assert (quiet.series[:, :, c.DA_PRICE] == busy.series[:, :, c.DA_PRICE]).all()
 
 

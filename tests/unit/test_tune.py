@@ -11,7 +11,7 @@ import pytest
 from stacking.agents import parameters as tuned_files
 from stacking.agents.strategies import Parameter, make_strategy, parameters_of
 from stacking.errors import StackingError
-from stacking.experiments import inputs, tune, tuned_file
+from stacking.experiments import candidates, inputs, strategy_input, tune, tuned_file
 
 BUDGET = 24_000
 ASLEEP = '''
@@ -92,12 +92,12 @@ def test_stored_parameters_are_used_by_default(monkeypatch: pytest.MonkeyPatch, 
     values = {p.name: p.low for p in parameters_of(make_strategy("rebid"))}
     lines = [f"{key} = {value}" for key, value in values.items()]
     (tmp_path / "rebid.toml").write_text('strategy = "rebid"\n[parameters]\n' + "\n".join(lines))
-    strategy, origin = inputs.one_strategy("rebid")
+    strategy, origin = strategy_input.one_strategy("rebid")
     assert (strategy, origin) == (make_strategy("rebid", **values), "tuned")
-    assert inputs.one_strategy("rebid", tuned=False) == (make_strategy("rebid"), "defaults")
-    assert inputs.one_strategy("overbook")[1] == "defaults"
+    assert strategy_input.one_strategy("rebid", tuned=False) == (make_strategy("rebid"), "defaults")
+    assert strategy_input.one_strategy("overbook")[1] == "defaults"
     given = {"rebid": {"da_volume_frac": 0.5}}
-    assert inputs.one_strategy("rebid", given) == (make_strategy("rebid", da_volume_frac=0.5), "parameter file")
+    assert strategy_input.one_strategy("rebid", given) == (make_strategy("rebid", da_volume_frac=0.5), "parameter file")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_values_outside_their_range_are_refused_when_used(tmp_path: Path) -> Non
     path = tmp_path / "wild.toml"
     path.write_text('strategy = "rebid"\n[parameters]\nda_volume_frac = 7.0')
     with pytest.raises(StackingError, match="inside its range"):
-        inputs.chosen_strategies(inputs.Request(parameters=(str(path),)))
+        strategy_input.chosen_strategies(inputs.Request(parameters=(str(path),)))
 
 
 def test_what_cannot_be_tuned_is_refused() -> None:
@@ -137,11 +137,11 @@ def test_what_cannot_be_tuned_is_refused() -> None:
 
 def test_the_unit_cube_goes_both_ways() -> None:
     for p in (Parameter("a", -2.0, 8.0, 0.0, "-"), Parameter("b", 0.5, 50.0, 5.0, "-", log=True)):
-        assert tune._from_unit(p, 0.0) == p.low
-        assert tune._from_unit(p, 1.0) == p.high
+        assert candidates.from_unit(p, 0.0) == p.low
+        assert candidates.from_unit(p, 1.0) == p.high
         for x in (0.1, 0.37, 0.9):
-            assert tune._to_unit(p, tune._from_unit(p, x)) == pytest.approx(x, abs=1e-3)
-    assert tune._from_unit(Parameter("b", 0.5, 50.0, 5.0, "-", log=True), 0.5) == 5.0
+            assert candidates.to_unit(p, candidates.from_unit(p, x)) == pytest.approx(x, abs=1e-3)
+    assert candidates.from_unit(Parameter("b", 0.5, 50.0, 5.0, "-", log=True), 0.5) == 5.0
 
 
 def test_random_candidates_fill_every_range_evenly() -> None:

@@ -1,0 +1,54 @@
+"""The commands below `stacking bench`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import Json
+from .terminal import command, note, print_json, progress_bar
+
+bench = typer.Typer(help="Measure speed and realism.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@bench.command("realism")
+@command
+def bench_realism(
+    data: Annotated[str | None, typer.Option("--data", help="Folder of the real series (docs/realism.md).")] = None,
+    draws: Annotated[int, typer.Option(help="Series drawn per real one.")] = 80,
+    as_json: Json = False,
+) -> None:
+    """Print real and generated series side by side, and what is off."""
+    from .benchmarks import realism, realism_report
+
+    with progress_bar("Comparing", len(realism.CASES)) as advance:
+        result = realism.run(data, draws=draws, advance=advance)
+    if as_json:
+        print_json(realism_report.to_data(result))
+    else:
+        typer.echo(realism_report.to_text(result))
+
+
+@bench.command("engine")
+@command
+def bench_engine(
+    name: Annotated[list[str] | None, typer.Option("--only", help="Name of a benchmark; may be repeated.")] = None,
+    repetitions: Annotated[int | None, typer.Option(min=1, help="Episodes per benchmark.")] = None,
+    design: Annotated[list[str] | None, typer.Option("--design", help="Design or .toml file (norflex_eam); repeatable.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A short look: fewer episodes, not the largest sizes.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure the engine and its Mesa face on one pinned core, beside a bare state-of-charge update (some five minutes)."""
+    from .benchmarks import engine, engine_report, registry
+    from .runner import ensure_compiled
+
+    specs = [registry.bench_spec(each) for each in name] if name else [s for s in registry.SPECS if s.quick or not quick]
+    designs = design or [engine.DESIGN]
+    ensure_compiled("serial", note)
+    with progress_bar("Measuring", len(specs) * len(designs)) as advance:
+        speeds = engine.measure(specs, repetitions, designs, quick, advance)
+    if as_json:
+        print_json(engine_report.to_data(speeds))
+    else:
+        typer.echo(engine_report.to_text(speeds))
