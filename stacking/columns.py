@@ -16,7 +16,7 @@ LEDGERS_W = 3
 MARKETS_W = 2  # markets with a call auction: LFM and MFRR (forwarded offers clear in MFRR)
 
 # ---- scenario library: exogenous series per MTU, (scenario, mtu, column) ------------------------------------------
-# Balancing background of direction d starts at market_column(MFRR, d): other people's supply is a stepwise curve from
+# Balancing background of direction d starts at background_column(d): other people's supply is a stepwise curve from
 # REF at 0 MW to ANCHOR at VOLUME (its shape is a parameter of the product); NEED is what the buyer wants to buy.
 NEED, VOLUME, REF, ANCHOR, LIMIT = 0, 1, 2, 3, 4
 BACKGROUND_W = 5
@@ -28,7 +28,7 @@ HOUR_SIN, HOUR_COS, YEAR_SIN, YEAR_COS, WEEKEND = 14, 15, 16, 17, 18
 SERIES_W = 19
 
 # ---- scenario library: local markets, (scenario, area, mtu, column) ------------------------------------------------
-# Background of direction d starts at market_column(LFM, d). NEED is a signed margin: background load - limit, MW; negative
+# Background of direction d starts at background_column(d). NEED is a signed margin: background load - limit, MW; negative
 # where there is room.
 LOCAL_W = 2 * BACKGROUND_W
 ROOMY_MW = -1e6  # margin where nothing is known of a limit: no schedule can cause a need
@@ -81,6 +81,6 @@ LFM_NEAR_HOURS = 4  # hours 0..3 read the near forecast, 4..7 the far one
 
 
 @law
-def market_column(market: int, direction: int) -> int:
-    """Return the first column of the background of a market and direction, in the matrix that holds this market alone."""
+def background_column(direction: int) -> int:
+    """Return the first column of other people's supply and need in a direction, in the matrix of one market."""
     return direction * BACKGROUND_W

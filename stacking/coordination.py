@@ -12,7 +12,7 @@ from . import columns as c
 from . import flows as f
 from . import state as s
 from .build import law, part
-from .columns import market_column
+from .columns import background_column
 from .lookahead import (
     add_ahead,
     fleet_consumption_mw,
@@ -201,12 +201,10 @@ def clear_balancing(
     ledger, prices to the world ring. The need is net of what the local markets moved, once that is published.
     """
     slot = slot_of(first, tick)
-    up, down = shifted_need(
-        at[market_column(c.MFRR, 0) + c.NEED], at[market_column(c.MFRR, 1) + c.NEED], world[s.SHIFT_KNOWN + slot]
-    )
+    up, down = shifted_need(at[background_column(0) + c.NEED], at[background_column(1) + c.NEED], world[s.SHIFT_KNOWN + slot])
     for d in range(2):
         sign, need = (1.0, up) if d == 0 else (-1.0, down)
-        base = market_column(c.MFRR, d)
+        base = background_column(d)
         cleared = (s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot
         if need <= POWER_EPSILON_MW:
             world[cleared] = at[base + c.ANCHOR]
@@ -258,7 +256,7 @@ def clear_local(
         dearest, shown = 0.0, 0
         for d in range(2):
             sign = 1.0 if d == 0 else -1.0
-            base = market_column(c.LFM, d)
+            base = background_column(d)
             need = at[base + c.NEED] - sign * beyond
             if need <= POWER_EPSILON_MW:
                 continue

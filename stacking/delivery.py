@@ -11,7 +11,7 @@ from .assets.battery import battery_room, move_battery, terminal_value_eur
 from .assets.fleet import cars_at_end, charge_fleet, fleet_consumption_mw
 from .assets.load import run_load
 from .build import law, part
-from .columns import market_column
+from .columns import background_column
 from .coordination import doubly_sold_mw
 from .lookahead import position_mw, split_order
 from .settlement import between, forwarded_price, imbalance_price, local_pay_eur, penalty_eur, shortfall_shares_mw
@@ -177,7 +177,7 @@ def settle(
 @law
 def settled_imbalance_price(at: Any, world: Any, slot: int) -> float:
     """Return the imbalance price of the MTU in a ring slot, EUR/MWh."""
-    up, down = market_column(c.MFRR, 0) + c.ANCHOR, market_column(c.MFRR, 1) + c.ANCHOR
+    up, down = background_column(0) + c.ANCHOR, background_column(1) + c.ANCHOR
     return imbalance_price(
         at[c.IMBALANCE_PRICE], at[c.DOMINANT], world[s.CLEARED_UP + slot], at[up], world[s.CLEARED_DN + slot], at[down]
     )

@@ -9,7 +9,7 @@ from . import flows as f
 from . import state as s
 from .assets.fleet import change_cars, renew_envelope, unplug_all
 from .build import law, part
-from .columns import market_column
+from .columns import background_column
 from .delivery import settle_cars, settle_terminal, settled_imbalance_price
 from .lookahead import position_mw, publish_market
 from .ring import forget_hour, move_row, move_slots, take_plan
@@ -33,7 +33,7 @@ def begin(
     state[:] = 0.0
     for tau in range(min(s.SLOTS - s.PAST, series.shape[0])):
         for d in range(2):
-            world[(s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot_of(tau, 0)] = series[tau, market_column(c.MFRR, d) + c.ANCHOR]
+            world[(s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot_of(tau, 0)] = series[tau, background_column(d) + c.ANCHOR]
     for k in range(3 * s.RECENT_MTU):
         world[s.RECENT + k] = series[0, c.DA_PRICE]
     for r in range(params.shape[0]):

@@ -18,7 +18,7 @@ from stacking import flows as f
 from stacking import layout as v
 from stacking.catalogue import DESIGNS_FOLDER, design_from
 from stacking.codes import CODES
-from stacking.columns import market_column
+from stacking.columns import background_column
 from stacking.config import Design, read_toml
 from stacking.engine import Engine
 from stacking.invariants import check_step
@@ -134,7 +134,7 @@ def need(
     """Set what a buyer needs in the MTU first..last (all by default) and what other people offer."""
     unlimited = np.inf if direction == UP else -np.inf
     at = slice(first, None if last is None else last + 1)
-    base = market_column(market, direction)
+    base = background_column(direction)
     series = lib.series if market == MFRR else lib.local[:, area]
     series[:, at, base + c.NEED] = c.ROOMY_MW if market == LFM and mw == 0.0 else mw  # no schedule causes a need
     series[:, at, base + c.VOLUME] = volume
@@ -250,7 +250,7 @@ def busy(lib: Library, seed: int = 0) -> Library:
     for direction in (UP, DN):
         sign = 1.0 if direction == UP else -1.0
         needed = np.where(random.random((count, hours)) < 0.5, random.uniform(0.05, 12.0, (count, hours)), 0.0)
-        base = market_column(LFM, direction)
+        base = background_column(direction)
         columns = (
             (c.NEED, np.where(needed > 0.0, needed, -random.uniform(0.0, 20.0, (count, hours)))),
             (c.VOLUME, random.choice([0.0, 0.0, 1.0, 6.0], (count, hours))),
@@ -260,7 +260,7 @@ def busy(lib: Library, seed: int = 0) -> Library:
         )
         for column, values in columns:
             local[:, 0, :, base + column] = np.repeat(values, 4, axis=1)[:, :ticks]
-        balancing = market_column(MFRR, direction)
+        balancing = background_column(direction)
         small = np.where(random.random((count, ticks)) < 0.4, random.integers(1, 15, (count, ticks)), 0.0)
         series[:, :, balancing + c.NEED] = small
         series[:, :, balancing + c.VOLUME] = np.where(small > 0, small, 10.0)

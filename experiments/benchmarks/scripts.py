@@ -66,9 +66,9 @@ def scripted(library: Library, engine: Engine) -> Script:
     base[..., v.MFRR_SHARE_UP : v.MFRR_SHARE_DN + 1] = 1.0
     base[..., v.CONSENT] = 1.0
     for d, sign in ((c.UP, 1.0), (c.DN, -1.0)):
-        limit, need = (_ahead(library.local[:, 0, :, c.market_column(c.LFM, d) + k], LFM_LEAD) for k in (c.LIMIT, c.NEED))
+        limit, need = (_ahead(library.local[:, 0, :, c.background_column(d) + k], LFM_LEAD) for k in (c.LIMIT, c.NEED))
         other = _ahead(series[:, :, c.DA_PRICE], LFM_LEAD) + 20.0 * sign
-        anchor = _ahead(series[:, :, c.market_column(c.MFRR, d) + c.ANCHOR], MFRR_LEAD)
+        anchor = _ahead(series[:, :, c.background_column(d) + c.ANCHOR], MFRR_LEAD)
         base[..., v.LFM_PRICE_UP + d] = np.where(need > 0.0, limit, other) - sign * UNDERCUT_EUR_PER_MWH
         base[..., v.MFRR_PRICE_UP + d] = anchor - sign * UNDERCUT_EUR_PER_MWH
     low, high = engine.compiled.bounds.copy()

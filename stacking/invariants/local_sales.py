@@ -37,7 +37,7 @@ def check_local_sales(engine: Engine, before: Snapshot) -> None:
     for a in range(len(areas.node)):
         beyond = (scheduled + told)[:, areas.rows(a)].mean(axis=2).sum(axis=1)
         for d, sign in enumerate((1.0, -1.0)):
-            margin = local[step.worlds, a, at, c.market_column(c.LFM, d) + c.NEED]
+            margin = local[step.worlds, a, at, c.background_column(d) + c.NEED]
             above = a
             while areas.parent[above] >= 0:
                 above = areas.parent[above]

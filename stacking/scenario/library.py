@@ -161,14 +161,14 @@ def mfrr_background(direction: int, da_price: Floats, price: Floats, need_mw: Fl
 def _fill_local(local: Floats, area: LocalSeries) -> None:
     """Write a local market per MTU; its need becomes a margin, negative where there is room."""
     for direction in (c.UP, c.DN):
-        at = c.market_column(c.LFM, direction)
+        at = c.background_column(direction)
         local[:, at : at + c.BACKGROUND_W] = np.repeat(area.background[direction], MTU_PER_HOUR, axis=1)[:, : len(local)].T
         local[:, at + c.NEED] = np.repeat(area.margin_mw[direction], MTU_PER_HOUR)[: len(local)]
 
 
 def _fill_series(series: Floats, world: World, depth_mw: float) -> None:
     for direction in (c.UP, c.DN):
-        at = c.market_column(c.MFRR, direction)
+        at = c.background_column(direction)
         series[:, at : at + c.BACKGROUND_W] = mfrr_background(
             direction, world.da_price, world.mfrr_price[direction], world.mfrr_need_mw[direction], depth_mw
         ).T
@@ -211,8 +211,8 @@ def check(library: Library) -> None:
             )
     finite = {name: getattr(library, name) for name in ("hourly", "local_hourly", "scalars", "start_frac", "priority")}
     limits = {}
-    for name, market in (("series", c.MFRR), ("local", c.LFM)):
-        columns = [c.market_column(market, d) + c.LIMIT for d in (c.UP, c.DN)]
+    columns = [c.background_column(d) + c.LIMIT for d in (c.UP, c.DN)]
+    for name in ("series", "local"):
         finite[name] = np.delete(getattr(library, name), columns, axis=-1)
         limits[name] = getattr(library, name)[..., columns]
     for name, values in finite.items():

@@ -21,7 +21,7 @@ import pytest
 
 from stacking import columns as c
 from stacking import observe
-from stacking.columns import market_column
+from stacking.columns import background_column
 from stacking.compile import lead_mtu
 from stacking.engine import Engine
 from stacking.invariants import counts
@@ -31,7 +31,7 @@ from ..toy import DESIGNS, FLEET, busy, design, lively
 
 PORTFOLIOS = (FLEET[0], FLEET[4])
 GROUPS = ("balancing", "local", "imbalance", "need forecast", "realised", "two days", "midnight", "noon", "near", "far")
-BACKGROUND = {m: [market_column(m, d) + k for d in (0, 1) for k in range(c.BACKGROUND_W)] for m in (c.LFM, c.MFRR)}
+BACKGROUND = {m: [background_column(d) + k for d in (0, 1) for k in range(c.BACKGROUND_W)] for m in (c.LFM, c.MFRR)}
 LOCAL_GROUPS = ((c.LFM_NEED_FAR, "far"), (c.LFM_NEED_NEAR, "near"), (c.LFM_LIMIT_FAR, "far"), (c.LFM_LIMIT_NEAR, "near"))
 REPEATED = ("series", "hourly", "local", "local_hourly", "scalars", "calendar", "length", "start_frac", "priority")
 FORECASTS = {"two days": (c.DA_TWO_DAYS, 2, 12), "midnight": (c.DA_MIDNIGHT, 1, 0), "noon": (c.DA_NOON, 1, 12)}

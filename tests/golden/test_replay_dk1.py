@@ -17,7 +17,7 @@ REGULATING = DATA / "dk1_regulating_power_2023_2025_hourly.csv"
 
 pytestmark = pytest.mark.skipif(not all(p.is_file() for p in (QUARTERS, PRICES, REGULATING)), reason="no shared data")
 
-MFRR_UP, MFRR_DN = c.market_column(c.MFRR, c.UP), c.market_column(c.MFRR, c.DN)
+MFRR_UP, MFRR_DN = c.background_column(c.UP), c.background_column(c.DN)
 
 
 def table(path: Path) -> dict[int, dict[str, str]]:

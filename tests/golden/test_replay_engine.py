@@ -50,7 +50,7 @@ def assert_published(library: Library, design: str) -> int:
     engine.reset(np.arange(worlds))
     action = np.zeros((worlds, len(PORTFOLIOS), v.ACTIONS_W))
     needed = 0
-    up, dn = c.market_column(c.MFRR, 0), c.market_column(c.MFRR, 1)
+    up, dn = c.background_column(0), c.background_column(1)
     for tick in range(int(library.length.max())):
         alive = tick < library.length
         engine.step(action)

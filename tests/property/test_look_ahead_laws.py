@@ -32,7 +32,7 @@ from stacking.markets.day_ahead import set_plan
 from stacking.portfolio import Battery, Fleet, Load, Portfolio
 from stacking.ring import move_slots, take_plan
 from stacking.scenario import generate, scenario_keys
-from stacking.state import ahead, cell, column, hour_cell, slot_of
+from stacking.state import ahead, cell, column, consented, hour_cell, set_consent, slot_of
 from stacking.units import MTU_H
 
 from ..toy import busy, design, portfolio
@@ -297,15 +297,22 @@ def test_the_observed_schedule_and_commitments_are_ones_own(rows: int):
 def test_what_lies_ahead_moves_by_one_slot():
     """Every field of every MTU moves one slot towards the past; what enters is empty, what is older is forgotten."""
     ring = np.random.default_rng(1).random(s.RING_W).astype(np.float32)
+    given = [slot % 3 == 0 for slot in range(s.SLOTS)]
+    ring[s.CONSENTS] = 0.0
+    for slot in range(s.SLOTS):
+        set_consent(ring, slot, True)
+        set_consent(ring, slot, given[slot])
+    assert [consented(ring, slot) for slot in range(s.SLOTS)] == given
     before = ring.copy()
     move_slots(ring)
+    assert [consented(ring, slot) for slot in range(s.SLOTS)] == [*given[1:], False]
     for first, last, shape in ((s.AHEAD, s.BOOK, (s.AHEAD_COLS, s.SLOTS)), (s.BOOK, s.PLAN, (s.SLOTS, s.BOOK_W))):
         now, then = ring[first:last].reshape(shape), before[first:last].reshape(shape)
         if first == s.BOOK:
             now, then = now.T, then.T
         assert (now[:, :-1] == then[:, 1:]).all()
         assert (now[:, -1] == 0.0).all()
-    assert (ring[s.PLAN :] == before[s.PLAN :]).all()
+    assert (ring[s.PLAN : s.CONSENTS] == before[s.PLAN : s.CONSENTS]).all()
 
 
 # ---- how offers and orders are split over assets ------------------------------------------------------------------------

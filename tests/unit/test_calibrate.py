@@ -100,7 +100,7 @@ def test_a_file_goes_in_and_its_parameters_draw_worlds_like_it(tmp_path: Path):
         assert name in kept
     drawn = generate(scenario_keys("train", 60), parameters=out)
     inside = np.arange(drawn.series.shape[1]) < drawn.length[:, None]
-    up = drawn.series[:, :, c.market_column(c.MFRR, c.UP) + c.NEED] > 0
+    up = drawn.series[:, :, c.background_column(c.UP) + c.NEED] > 0
     real = (table.columns["mfrr_up_price"] - table.columns["da_price"] > 0.005).mean()
     assert up[inside].mean() == pytest.approx(real, abs=0.05)
 

@@ -238,6 +238,6 @@ def test_cars_loads_and_local_sales_are_checked_with_every_step():
         with pytest.raises(InvariantError, match=rule):
             check_step(engine, before)
         engine.restore(after)
-    lib.local[..., [c.market_column(c.LFM, d) + c.NEED for d in range(2)]] -= 1e3
+    lib.local[..., [c.background_column(d) + c.NEED for d in range(2)]] -= 1e3
     with pytest.raises(InvariantError, match="local sales below"):
         check_step(engine, before)

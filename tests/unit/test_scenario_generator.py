@@ -38,7 +38,7 @@ def scenario(library: Library, index: int) -> list[bytes]:
 
 def local_needs(library: Library) -> tuple[np.ndarray, np.ndarray]:
     """Needs of the first local market up and down, (scenario, tick); a margin below the limit is no need."""
-    up, down = (np.maximum(library.local[:, 0, :, c.market_column(c.LFM, d) + c.NEED], 0.0) for d in (c.UP, c.DN))
+    up, down = (np.maximum(library.local[:, 0, :, c.background_column(d) + c.NEED], 0.0) for d in (c.UP, c.DN))
     return up, down
 
 
@@ -95,10 +95,10 @@ def test_curves_hold_together(many, inside):
     hours = many.length.min() // 4
     assert (quarters[:, :, 0] == many.hourly[:, :hours, c.DA_MEAN]).all()
     dominant = many.series[:, :, c.DOMINANT]
-    up, down = (many.series[:, :, c.market_column(c.MFRR, d) + c.NEED] for d in (c.UP, c.DN))
+    up, down = (many.series[:, :, c.background_column(d) + c.NEED] for d in (c.UP, c.DN))
     assert (np.sign(up - down)[inside] == dominant[inside]).all()
     for direction, sign in ((c.UP, 1.0), (c.DN, -1.0)):
-        at = c.market_column(c.MFRR, direction)
+        at = c.background_column(direction)
         need, volume, ref, anchor, limit = (many.series[:, :, at + k] for k in range(c.BACKGROUND_W))
         active = inside & (need > 0)
         assert active[inside & (dominant == sign)].all()
@@ -165,7 +165,7 @@ def test_day_ahead_has_a_daily_weekly_and_yearly_shape(many):
 
 def state_of(library: Library) -> np.ndarray:
     """0 down, 1 none, 2 up, 3 both, by the needs."""
-    up, down = (library.series[:, :, c.market_column(c.MFRR, d) + c.NEED] > 0 for d in (c.UP, c.DN))
+    up, down = (library.series[:, :, c.background_column(d) + c.NEED] > 0 for d in (c.UP, c.DN))
     return np.where(up & down, 3, np.where(up, 2, np.where(down, 0, 1)))
 
 
@@ -179,7 +179,7 @@ def test_balancing_is_like_no2_after_march_2025(many, inside):
         now, later = state[:, :600], state[:, 1:601]
         shares = [(later[now == row] == other).mean() for other in range(3)]
         assert shares == pytest.approx(chain, abs=0.012)
-    up, down = (many.series[:, :, c.market_column(c.MFRR, d) + c.ANCHOR][inside] for d in (c.UP, c.DN))
+    up, down = (many.series[:, :, c.background_column(d) + c.ANCHOR][inside] for d in (c.UP, c.DN))
     bands(up, mean=(60, 76), sd=(30, 50), p5=(10, 32), p50=(58, 74), p95=(100, 140), p99=(150, 220))  # 67.3 38 16 67 109 173
     bands(down, mean=(44, 62), sd=(22, 38), p5=(0, 15), p50=(46, 64), p95=(78, 115), p99=(110, 175))  # 51.8 26 3 55 86 129
     bands(many.series[:, :, c.IMBALANCE_PRICE][inside], mean=(50, 66), p50=(48, 66), p95=(90, 125), p99=(130, 210))
@@ -188,7 +188,7 @@ def test_balancing_is_like_no2_after_march_2025(many, inside):
     bands(premium, mean=(17, 25), sd=(35, 65), p5=(0, 0.5), p50=(11, 13), p95=(45, 55), p99=(140, 190))  # 21 53 0 12 50 160
     bands(discount, mean=(13, 18), sd=(12, 18), p5=(0, 1), p50=(11, 13.5), p95=(38, 46), p99=(68, 85))  # 15 14 .3 12 42 76
     assert 700 < premium.max() <= 820.001
-    need = [many.series[:, :, c.market_column(c.MFRR, d) + c.NEED][inside] for d in (c.UP, c.DN)]
+    need = [many.series[:, :, c.background_column(d) + c.NEED][inside] for d in (c.UP, c.DN)]
     bands(need[0][rises], mean=(125, 160), p50=(80, 102), p95=(390, 500))  # 140; 90; 446
     bands(need[1][falls], mean=(205, 240), p50=(170, 200), p95=(480, 600))  # 220; 186; 544
 
@@ -223,7 +223,7 @@ def test_the_old_regime_is_hourly_and_mostly_quiet(before):
     state, inside = state_of(before), np.arange(before.series.shape[1]) < before.length[:, None]
     hours = state[:, :short].reshape(150, -1, 4)
     assert (hours == hours[:, :, :1]).all()
-    price = before.series[:, :short, c.market_column(c.MFRR, c.UP) + c.ANCHOR].reshape(150, -1, 4)
+    price = before.series[:, :short, c.background_column(c.UP) + c.ANCHOR].reshape(150, -1, 4)
     assert (price == price[:, :, :1]).all()
     up, down = (state == 2) | (state == 3), (state == 0) | (state == 3)
     assert up[inside].mean() == pytest.approx(0.181, abs=0.025)
@@ -235,8 +235,8 @@ def test_the_old_regime_is_hourly_and_mostly_quiet(before):
     da = before.series[:, :, c.DA_PRICE]
     bands(da[inside], mean=(42, 58), sd=(27, 44), p5=(0, 10), p50=(42, 52), p95=(85, 112), p99=(125, 195))  # 50 34 4 47 97 147
     rises = inside & up
-    bands((before.series[:, :, c.market_column(c.MFRR, c.UP) + c.ANCHOR] - da)[rises], p50=(6.5, 8.7), p95=(22, 31))  # 7.6, 26
-    assert (before.series[:, :, c.market_column(c.MFRR, c.UP) + c.NEED])[rises].mean() == pytest.approx(205, rel=0.15)
+    bands((before.series[:, :, c.background_column(c.UP) + c.ANCHOR] - da)[rises], p50=(6.5, 8.7), p95=(22, 31))  # 7.6, 26
+    assert (before.series[:, :, c.background_column(c.UP) + c.NEED])[rises].mean() == pytest.approx(205, rel=0.15)
 
 
 def test_a_change_of_the_balancing_regime_changes_only_balancing():
@@ -266,7 +266,7 @@ def test_every_set_draws_and_keeps_its_bytes_in_a_batch(name):
 def test_balancing_prices_move_with_day_ahead_and_persist(many, inside):
     da = many.series[:, :, c.DA_PRICE]
     for direction, correlation in ((c.UP, (0.7, 0.95)), (c.DN, (0.75, 0.97))):  # NO2 2025: 0.81, 0.87
-        price = many.series[:, :, c.market_column(c.MFRR, direction) + c.ANCHOR]
+        price = many.series[:, :, c.background_column(direction) + c.ANCHOR]
         assert correlation[0] < np.corrcoef(da[inside], price[inside])[0, 1] < correlation[1]
         x = price[:, :600] - price[inside].mean()
         assert 0.78 < (x[:, 1:] * x[:, :-1]).mean() / x.var() < 0.97  # 0.85, 0.94 over one MTU
@@ -289,13 +289,13 @@ def test_local_needs_are_rare_seasonal_and_thinly_supplied(many, inside):
     assert needs.max() <= 10.0
     quarters = up[:, : many.length.min()].reshape(300, -1, 4)
     assert (quarters == quarters[:, :, :1]).all()
-    at = c.market_column(c.LFM, c.UP)
+    at = c.background_column(c.UP)
     volume, ref, anchor, limit = (many.local[:, 0, :, at + k][up > 0] for k in (c.VOLUME, c.REF, c.ANCHOR, c.LIMIT))
     assert 0.3 < (volume == 0).mean() < 0.7
     assert volume.max() < 6.0
     assert (ref <= anchor).all()
     bands(limit, mean=(900, 1600))  # above what NorFlex paid on average, 840 EUR/MWh
-    at = c.market_column(c.LFM, c.DN)
+    at = c.background_column(c.DN)
     ref, anchor, limit = (many.local[:, 0, :, at + k][down > 0] for k in (c.REF, c.ANCHOR, c.LIMIT))
     assert (ref >= anchor).all()
     assert (limit < 0).all()
@@ -356,7 +356,7 @@ def test_forecasts_sharpen_and_are_autocorrelated(many):
     for error in errors:
         assert abs(error.mean()) < 0.5
         assert np.corrcoef(error[:, 1:].ravel(), error[:, :-1].ravel())[0, 1] == pytest.approx(np.exp(-1 / 6), abs=0.05)
-    net = many.series[:, :, c.market_column(c.MFRR, c.UP)] - many.series[:, :, c.market_column(c.MFRR, c.DN)]
+    net = many.series[:, :, c.background_column(c.UP)] - many.series[:, :, c.background_column(c.DN)]
     inside = np.arange(net.shape[1]) < many.length[:, None]
     forecast = many.series[:, :, c.NEED_FORECAST][inside]
     assert 0.75 < np.corrcoef(forecast, net[inside])[0, 1] < 0.95

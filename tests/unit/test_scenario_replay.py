@@ -48,7 +48,7 @@ def hours(path: Path, count: int, *, head: str = "utc,da_price", cells=lambda k:
 
 
 def mfrr(library: Library, direction: int, part: int) -> np.ndarray:
-    return library.series[:, :, c.market_column(c.MFRR, direction) + part]
+    return library.series[:, :, c.background_column(direction) + part]
 
 
 # ---- values ------------------------------------------------------------
