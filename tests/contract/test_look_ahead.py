@@ -186,10 +186,12 @@ def test_a_forecast_that_looks_ahead_is_caught(lib: Library, monkeypatch: pytest
     assert source in text
     scope = dict(vars(observe))
     exec(text.replace(source, source.replace("tick + 3", "tick + 4")), scope)
-    monkeypatch.setattr("stacking.kernel.observe_world", scope["observe_world"])
+    monkeypatch.setattr("stacking.observe.observe_world", scope["observe_world"])
     monkeypatch.setattr("stacking.engine.build", lambda kernel, backend: kernel)  # plain Python, nothing is compiled
     short = replace(lib, length=np.array([24]))
     monkeypatch.setattr(f"{__name__}.chosen_ticks", lambda length: [2, 9, 15])
     assert compare(short, "norflex_eam")[1] > 0
-    monkeypatch.setattr("stacking.kernel.observe_world", observe.observe_world)
+    monkeypatch.undo()
+    monkeypatch.setattr("stacking.engine.build", lambda kernel, backend: kernel)
+    monkeypatch.setattr(f"{__name__}.chosen_ticks", lambda length: [2, 9, 15])
     assert compare(short, "norflex_eam")[1] == 0
