@@ -77,8 +77,9 @@ class Auction:
 
     @property
     def unserved_mw(self) -> float:
-        """Return need - bought, MW."""
-        return max(0.0, self.need_mw - self.others_mw - float(self.accepted_mw.sum()))
+        """Return need - bought, MW; below what the market tells apart it is rounding and none."""
+        missing = self.need_mw - self.others_mw - float(self.accepted_mw.sum())
+        return missing if missing > POWER_EPSILON_MW else 0.0
 
 
 def auctions(engine: Engine, before: Snapshot) -> list[Auction]:

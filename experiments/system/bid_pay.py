@@ -51,7 +51,7 @@ def paid_eur(step: Step, ordered: FLOAT) -> FLOAT:
     both = np.zeros(ordered.shape[:2], dtype=bool)
     for ledger, cash in enumerate(CASH):
         has = ordered[:, :, ledger] > 0.0
-        twice = has.all(axis=-1)
+        twice = has[..., 0] & has[..., 1]
         both |= twice
         paid[:, :, ledger] = np.where(has & ~twice[..., None], step.flows[..., cash][..., None], 0.0)
     for world, row in np.argwhere(both):

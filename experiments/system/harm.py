@@ -1,8 +1,9 @@
-"""The no-harm test: what a design does to prices, volumes and shortfalls of the markets, against another on the same scenarios."""
+"""The no-harm test: prices, volumes and shortfalls of the markets under a design, against another on the same scenarios."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from stacking.errors import StackingError
 
 from ..paired import holm, paired_differences
 from ..stats import RESAMPLES
+from ..tables import NOTHING
 
 MARGIN_FRAC = 0.01
 """Share of the baseline's mean up to which a change counts as no harm (assumed)."""
@@ -49,9 +51,9 @@ def no_harm(
 ) -> pd.DataFrame:
     """Return one row per other design and measure: difference to the baseline on the same scenarios, and a verdict.
 
-    `equal`: no scenario differs. `harm`: the interval lies on the harmful side and p < 0.05 after Holm's correction over the
-    measures of a design. `no harm`: the harmful end of the interval lies within the margin. `undecided`: neither. A price is
-    compared in scenarios in which both designs bought something (`count`).
+    `equal`: nothing differs but rounding. `harm`: the interval is on the harmful side and p < 0.05 after Holm's correction over
+    the measures of a design. `no harm`: the harmful end of the interval lies within the margin. `undecided`: neither. A price
+    is compared in scenarios in which both designs bought something (`count`).
 
     Args:
         frame: rows as `play.play` returns them.
@@ -69,10 +71,10 @@ def no_harm(
     found = []
     for design in designs:
         if design != baseline:
-            pair = frame[frame["design"].isin([baseline, design])]
+            pair = frame.loc[frame["design"].isin([baseline, design])]
             rows = [_compared(pair, baseline, design, measure, seed, resamples) for measure in MEASURES]
             tested = [row for row in rows if not np.isnan(row["p"])]
-            for row, corrected in zip(tested, holm([row["p"] for row in tested]) if tested else [], strict=True):
+            for row, corrected in zip(tested, holm([float(row["p"]) for row in tested]), strict=True):
                 row["p_holm"] = float(corrected)
             for row, measure in zip(rows, MEASURES, strict=True):
                 row["verdict"] = verdict(row, measure.harmful, margin_frac)
@@ -80,14 +82,15 @@ def no_harm(
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def _compared(pair: pd.DataFrame, baseline: str, design: str, measure: Measure, seed: int, resamples: int) -> dict[str, object]:
+def _compared(pair: pd.DataFrame, baseline: str, design: str, measure: Measure, seed: int, resamples: int) -> dict[str, Any]:
     """Return the difference of one measure, NaN where fewer than two scenarios can be compared."""
     empty = pair.loc[pair[measure.column].isna(), "scenario"]
-    both = pair[~pair["scenario"].isin(empty)]
+    both = pair.loc[~pair["scenario"].isin(empty)]
+    count = len(set(both["scenario"]))
     row = {"design": design, "measure": measure.column, "unit": measure.unit, "p_holm": float("nan"), "verdict": ""}
-    if both["scenario"].nunique() < 2:
+    if count < 2:
         return {**row, **dict.fromkeys(("baseline", "mean", "low", "high", "p"), float("nan")),
-                "count": both["scenario"].nunique()}  # fmt: skip
+                "count": count}  # fmt: skip
     table = paired_differences(both, baseline, value=measure.column, group="design", seed=seed, resamples=resamples)
     found = table.iloc[0]
     level = both.loc[both["design"] == baseline, measure.column].mean()
@@ -95,17 +98,17 @@ def _compared(pair: pd.DataFrame, baseline: str, design: str, measure: Measure, 
     return {**row, "baseline": float(level), **values, "p": float(found["p_value"]), "count": int(found["count"])}
 
 
-def verdict(row: dict[str, object], harmful: int, margin_frac: float) -> str:
+def verdict(row: dict[str, Any], harmful: int, margin_frac: float) -> str:
     """Return equal, harm, no harm, undecided, or "-" where nothing can be compared.
 
     >>> row = {"baseline": 50.0, "mean": 2.0, "low": 1.0, "high": 3.0, "p_holm": 0.01}
     >>> verdict(row, 1, 0.01), verdict(row, -1, 0.01), verdict({**row, "p_holm": 0.2}, 1, 0.01)
     ('harm', 'no harm', 'undecided')
     """
-    low, high, level, p = (float(row[name]) for name in ("low", "high", "baseline", "p_holm"))  # type: ignore[arg-type]
+    low, high, level, p = (float(row[name]) for name in ("low", "high", "baseline", "p_holm"))
     if np.isnan(low):
         return "-"
-    if low == high == 0.0:
+    if max(abs(low), abs(high)) < NOTHING:
         return "equal"
     worst, best = (high, low) if harmful > 0 else (-low, -high)
     if worst <= margin_frac * abs(level):

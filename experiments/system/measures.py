@@ -33,7 +33,7 @@ def hhi(volumes: ArrayLike) -> float:
 def pivotal(auction: Auction) -> NDArray[np.bool_]:
     """Return which portfolios are pivotal, (F,): those without which the need could be met less.
 
-    Pivotal = min(need, all supply within the limit) > supply of all others within the limit; one portfolio is one FSP.
+    Pivotal = min(need, all supply within the limit) > supply of all others within the limit. A portfolio stands for its FSP.
     """
     supply = auction.others_offer_mw + float(auction.offered_mw.sum())
     met = min(auction.need_mw, supply)
@@ -46,12 +46,13 @@ def unserved_eur(auction: Auction) -> float:
     NaN for a buyer without a limit who was left with a need: that has no price in the data.
     """
     missing = auction.unserved_mw * auction.hours
-    return auction.sign * auction.limit * missing if missing > 0.0 and np.isfinite(auction.limit) else (
-        0.0 if missing <= POWER_EPSILON_MW else float("nan"))  # fmt: skip
+    if missing > 0.0 and not np.isfinite(auction.limit):
+        return float("nan")
+    return auction.sign * auction.limit * missing if missing > 0.0 else 0.0
 
 
 def scarcity(auction: Auction) -> float:
-    """Return need / supply offered within the limit, - (capped by nothing; infinite where nobody offers)."""
+    """Return need / supply offered within the buyer's limit, infinite where nobody offers."""
     supply = auction.others_offer_mw + float(auction.offered_mw.sum())
     return auction.need_mw / supply if supply > POWER_EPSILON_MW else float("inf")
 
@@ -82,7 +83,7 @@ def correlation(pairs: list[tuple[float, float]]) -> float:
     table = np.array([p for p in pairs if np.isfinite(p).all()], dtype=np.float64).reshape(-1, 2)
     if len(table) < LEAST_PAIRS or (np.ptp(table, axis=0) <= 0.0).any():
         return float("nan")
-    return float(np.corrcoef(table.T)[0, 1])
+    return float(np.asarray(np.corrcoef(table.T))[0, 1])
 
 
 def mean_gap(pairs: list[tuple[float, float]]) -> float:

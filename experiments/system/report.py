@@ -18,7 +18,8 @@ from .harm import MARGIN_FRAC, MEASURES, no_harm
 
 PRICE = "EUR/MWh"
 COSTS = (
-    ("wear", "wear"), ("ev_delay", "drivers: charging moved"), ("ev_unmet", "drivers: energy missing"), ("load", "loads interrupted"),
+    ("wear", "wear"), ("ev_delay", "drivers: charging moved"), ("ev_unmet", "drivers: energy missing"),
+    ("load", "loads interrupted"),
     ("energy", "wholesale energy of schedules"), ("stored", "less energy left in store"), ("imbalance", "left to the imbalance"),
     ("others_lfm", "other people, local"), ("others_mfrr", "other people, mFRR"),
 )  # fmt: skip
@@ -112,7 +113,7 @@ def system_side(rows: pd.DataFrame, *, margin_frac: float = MARGIN_FRAC, seed: i
 
 def _numbers(metric: Metric, part: pd.DataFrame, seed: int, resamples: int) -> dict[str, float]:
     """Return a figure with its interval over the scenarios that have one."""
-    used = part.sort_values("scenario")[[*metric.top, *metric.bottom]].dropna()
+    used = part.sort_values("scenario").loc[:, [*metric.top, *metric.bottom]].dropna()
     if len(used) < 2:
         return {"estimate": float("nan"), "low": float("nan"), "high": float("nan"), "count": len(used)}
     found = figure(metric, {name: used[name].to_numpy() for name in used.columns}, seed, resamples)
@@ -123,12 +124,12 @@ def _differences(rows: pd.DataFrame, baseline: str, seed: int, resamples: int) -
     """Return paired differences to the baseline of the figures in DIFFERENCES."""
     found = []
     for name in DIFFERENCES:
-        used = rows[~rows["scenario"].isin(rows.loc[rows[name].isna(), "scenario"])]
-        if used["design"].nunique() > 1 and used["scenario"].nunique() > 1:
+        used = rows.loc[~rows["scenario"].isin(rows.loc[rows[name].isna(), "scenario"])]
+        if len(set(used["design"])) > 1 and len(set(used["scenario"])) > 1:
             table = paired_differences(used, baseline, value=name, group="design", seed=seed, resamples=resamples)
             found.append(table.assign(metric=name))
     columns = ["metric", "design", "mean", "low", "high", "p_value", "p_holm", "count"]
-    return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+    return pd.concat(found, ignore_index=True).loc[:, columns] if found else pd.DataFrame(columns=columns)
 
 
 # ---- text and data -----------------------------------------------------------------------------------------------------
@@ -139,7 +140,7 @@ def to_text(side: SystemSide, width: int | None = None) -> str:
 
 def _parts(side: SystemSide, width: int | None) -> Iterator[str]:
     designs = list(dict.fromkeys(side.figures["design"]))
-    count = side.rows["scenario"].nunique()
+    count = len(set(side.rows["scenario"]))
     yield f"System side: mean per episode over {count} paired scenarios, with 95 % bootstrap intervals"
     cells = {(r["design"], r["metric"]): _interval(r) for r in side.figures.to_dict("records")}
     rows: list[list[str]] = []
@@ -194,7 +195,7 @@ def to_json(side: SystemSide) -> dict[str, Any]:
         ]
 
     return {
-        "baseline": side.baseline, "margin_frac": side.margin_frac, "scenarios": int(side.rows["scenario"].nunique()),
+        "baseline": side.baseline, "margin_frac": side.margin_frac, "scenarios": len(set(side.rows["scenario"])),
         "figures": records(side.figures), "differences": records(side.differences), "no_harm": records(side.harm),
         "rows": records(side.rows),
     }  # fmt: skip
