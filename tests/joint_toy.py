@@ -90,7 +90,7 @@ def clear(case: Problem, backend: str = "serial") -> Cleared:
     bids, areas = case.bids.copy()[None], case.areas.copy()[None]
     bids[..., j.BID_ACCEPTED_MW], areas[..., j.NET_MW :] = -77.0, np.nan
     rows, cost = j.pieces_needed(bids.shape[1], areas.shape[1]), np.full(1, np.nan)
-    pieces, links = np.full((1, rows, j.PIECES_W), np.nan), np.full((1, rows, j.LINKS_W), 9999)
+    pieces, links = np.full((1, j.PIECES_W, rows), np.nan), np.full((1, j.LINKS_W, rows), 9999)
     lists = np.full((1, areas.shape[1], j.LISTS_W), 9999)
     count, reference = np.array([bids.shape[1]]), np.array([case.reference])
     kernel(clear_and_split, backend)(bids, count, areas, reference, pieces, links, lists, cost)

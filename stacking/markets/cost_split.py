@@ -16,8 +16,11 @@ from .joint import (
     PARENT,
     PIECE_MW,
     PRICE_EUR_PER_MWH,
+    SCRATCH,
     clear_jointly,
 )
+
+_PREMIUM_UP, _PREMIUM_DN, _RATE_UP, _RATE_DN = SCRATCH, SCRATCH + 1, SCRATCH + 2, SCRATCH + 3
 
 
 def clear_and_split(
@@ -44,29 +47,47 @@ def split_cost(bids: Any, areas: Any, pieces: Any, links: Any, lists: Any) -> No
     Args:
         bids: (bid, BIDS_W); areas: (area, AREAS_W); pieces, links, lists: as `clear_jointly` left them.
     """
-    for a in range(areas.shape[0]):
-        areas[a, COST_EUR_PER_H] = 0.0
-    for root in range(areas.shape[0]):
+    last = areas.shape[0]
+    for k in range(last):
+        start_shares(areas, last - 1 - k)
+    for root in range(last):
         piece = lists[root, LIST_FRONT] if areas[root, PARENT] < 0.0 else -1
         while piece >= 0:
-            share(bids[links[piece, LINK_BID]], pieces[piece, PIECE_MW], areas, root)
-            piece = links[piece, LINK_NEXT]
+            bid, net = bids[links[LINK_BID, piece]], pieces[PIECE_MW, piece]
+            share(areas, root, int(bid[BID_AREA]), bid[BID_SIGN], bid[BID_EUR_PER_MWH], net)
+            piece = links[LINK_NEXT, piece]
+    for a in range(last):
+        pass_on(areas, a)
 
 
 @law
-def share(bid: Any, net: float, areas: Any, root: int) -> None:
-    """Share what the accepted MW of a bid (net, signed) cost among the areas on its path."""
-    price, sign, system = bid[BID_EUR_PER_MWH], bid[BID_SIGN], areas[root, PRICE_EUR_PER_MWH]
-    premiums, a = 0.0, int(bid[BID_AREA])
-    while a != root:
-        premiums += premium(areas, a, sign)
-        a = int(areas[a, PARENT])
+def start_shares(areas: Any, a: int) -> None:
+    """Forget an area's share and sum the premiums on its path, up and down, EUR/MWh."""
+    parent = int(areas[a, PARENT])
+    areas[a, COST_EUR_PER_H] = areas[a, _PREMIUM_UP] = areas[a, _PREMIUM_DN] = areas[a, _RATE_UP] = areas[a, _RATE_DN] = 0.0
+    if parent >= 0:
+        areas[a, _PREMIUM_UP] = areas[parent, _PREMIUM_UP] + premium(areas, a, 1.0)
+        areas[a, _PREMIUM_DN] = areas[parent, _PREMIUM_DN] + premium(areas, a, -1.0)
+
+
+@law
+def share(areas: Any, root: int, a: int, sign: float, price: float, net: float) -> None:
+    """Charge the root for a bid's accepted MW (net, signed), and its area for what they cost beyond, per EUR/MWh of premium."""
+    system, premiums = areas[root, PRICE_EUR_PER_MWH], areas[a, _PREMIUM_UP if sign > 0.0 else _PREMIUM_DN]
     beyond = net * (price - (min(price, system) if sign > 0.0 else max(price, system))) if premiums > 0.0 else 0.0
     areas[root, COST_EUR_PER_H] += net * price - beyond
-    a = int(bid[BID_AREA])
-    while a != root and beyond > 0.0:
-        areas[a, COST_EUR_PER_H] += beyond * premium(areas, a, sign) / premiums
-        a = int(areas[a, PARENT])
+    if beyond > 0.0:
+        areas[a, _RATE_UP if sign > 0.0 else _RATE_DN] += beyond / premiums
+
+
+@law
+def pass_on(areas: Any, a: int) -> None:
+    """Charge an area for its premiums, and hand on what was charged below to the parent."""
+    parent = int(areas[a, PARENT])
+    if parent >= 0:
+        areas[a, COST_EUR_PER_H] += areas[a, _RATE_UP] * premium(areas, a, 1.0) + areas[a, _RATE_DN] * premium(areas, a, -1.0)
+        areas[parent, _RATE_UP] += areas[a, _RATE_UP]
+        areas[parent, _RATE_DN] += areas[a, _RATE_DN]
 
 
 @law

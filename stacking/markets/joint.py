@@ -28,8 +28,9 @@ BIDS_W = 6
 
 PARENT, LOWER_MW, UPPER_MW, SHORTFALL_EUR_PER_MWH, SURPLUS_EUR_PER_MWH = 0, 1, 2, 3, 4
 NET_MW, SHORTFALL_MW, SURPLUS_MW, PRICE_EUR_PER_MWH, COST_EUR_PER_H = 5, 6, 7, 8, 9
-_START_MW, _END_MW, _BELOW, _ABOVE = 10, 11, 12, 13
-AREAS_W = 14
+SCRATCH = 10
+_START_MW, _END_MW, _BELOW, _ABOVE = SCRATCH, SCRATCH + 1, SCRATCH + 2, SCRATCH + 3
+AREAS_W = SCRATCH + 4
 
 PIECE_SLOPE, PIECE_MW = 0, 1
 PIECES_W = 2
@@ -42,7 +43,7 @@ _INFINITY = float("inf")
 
 
 def pieces_needed(bids: int, areas: int) -> int:
-    """Return the rows of `pieces` and `links`: one for each bid, and each area cuts at most two pieces.
+    """Return the columns of `pieces` and `links`: one for each bid, and each area cuts at most two pieces.
 
     >>> pieces_needed(200, 50)
     300
@@ -69,7 +70,7 @@ def clear_jointly(bids: Any, count: int, areas: Any, reference: float, pieces: A
             a lower, a down need a negative upper; -inf, inf: none), finite penalties >= 0 EUR/MWh. NET_MW, SHORTFALL_MW,
             SURPLUS_MW and PRICE_EUR_PER_MWH are written, the columns behind are memory.
         reference: price that the root's is nearest to where several are right, EUR/MWh.
-        pieces, links: (pieces_needed(count, area), PIECES_W) float64 and (same, LINKS_W) int64 memory.
+        pieces, links: (PIECES_W, pieces_needed(count, area)) float64 and (LINKS_W, same) int64 memory.
         lists: (area, LISTS_W) int64 memory.
     """
     last = areas.shape[0]
@@ -79,16 +80,16 @@ def clear_jointly(bids: Any, count: int, areas: Any, reference: float, pieces: A
         measure(areas[a], lists[a, LIST_FRONT], pieces, links, bids)
     fresh, cost = count, 0.0
     for a in range(last):
-        merge_all(a, pieces, links, lists, bids)
-        fresh = penalise(areas[a], lists[a, LIST_FRONT], fresh, pieces, links)
         parent = int(areas[a, PARENT])
+        if parent < 0 or areas[a, _START_MW] < areas[a, LOWER_MW] or areas[a, _END_MW] > areas[a, UPPER_MW]:
+            merge_all(a, pieces, links, lists, bids)
+            fresh = penalise(areas[a], lists[a, LIST_FRONT], fresh, pieces, links)
         if parent < 0:
             cost += accept(areas, a, lists[a, LIST_FRONT], pieces, links, bids)
         else:
             areas[parent, _START_MW] += areas[a, _START_MW]
             areas[parent, _END_MW] += areas[a, _END_MW]
-            if lists[a, LIST_FRONT] >= 0:
-                append(lists[a, LIST_FRONT], parent, links, lists)
+            append(lists[a, LIST_FRONT], lists[a, LIST_BACK], parent, links, lists)
     for a in range(last):
         cost += close(areas, a)
     for k in range(last):
@@ -106,48 +107,48 @@ def start(bids: Any, count: int, areas: Any, pieces: Any, links: Any, lists: Any
     for i in range(count):
         bids[i, BID_ACCEPTED_MW] = 0.0
         if bids[i, BID_MW] > 0.0:
-            pieces[i, PIECE_SLOPE], pieces[i, PIECE_MW] = bids[i, BID_EUR_PER_MWH], bids[i, BID_MW]
-            links[i, LINK_NEXT], links[i, LINK_BID] = -1, i
-            append(i, int(bids[i, BID_AREA]), links, lists)
+            pieces[PIECE_SLOPE, i], pieces[PIECE_MW, i] = bids[i, BID_EUR_PER_MWH], bids[i, BID_MW]
+            links[LINK_NEXT, i], links[LINK_BID, i] = -1, i
+            append(i, i, int(bids[i, BID_AREA]), links, lists)
 
 
 @law
-def append(head: int, area: int, links: Any, lists: Any) -> None:
-    """Put a list behind the other lists of an area."""
-    links[head, LINK_LATER] = -1
+def append(first: int, last: int, area: int, links: Any, lists: Any) -> None:
+    """Put lists, chained from first to last, behind the other lists of an area; -1 = none."""
+    if first < 0:
+        return
+    links[LINK_LATER, last] = -1
     if lists[area, LIST_FRONT] < 0:
-        lists[area, LIST_FRONT] = head
+        lists[area, LIST_FRONT] = first
     else:
-        links[lists[area, LIST_BACK], LINK_LATER] = head
-    lists[area, LIST_BACK] = head
+        links[LINK_LATER, lists[area, LIST_BACK]] = first
+    lists[area, LIST_BACK] = last
 
 
 @part
 def merge_all(area: int, pieces: Any, links: Any, lists: Any, bids: Any) -> None:
     """Merge the lists of an area into one: always the two in front, so each piece moves log2(lists) times."""
     first = lists[area, LIST_FRONT]
-    while first >= 0 and links[first, LINK_LATER] >= 0:
-        second = links[first, LINK_LATER]
-        lists[area, LIST_FRONT] = links[second, LINK_LATER]
-        append(merge_two(first, second, pieces, links, bids), area, links, lists)
+    while first >= 0 and links[LINK_LATER, first] >= 0:
+        second = links[LINK_LATER, first]
+        lists[area, LIST_FRONT] = links[LINK_LATER, second]
+        merged = merge_two(first, second, pieces, links, bids)
+        append(merged, merged, area, links, lists)
         first = lists[area, LIST_FRONT]
 
 
 @part
 def merge_two(left: int, right: int, pieces: Any, links: Any, bids: Any) -> int:
     """Merge two lists that are not empty; return the head."""
-    head = tail = -1
-    while left >= 0 and right >= 0:
-        if precedes(left, right, pieces, links, bids):
-            taken, left = left, links[left, LINK_NEXT]
-        else:
-            taken, right = right, links[right, LINK_NEXT]
-        if tail < 0:
-            head = taken
-        else:
-            links[tail, LINK_NEXT] = taken
-        tail = taken
-    links[tail, LINK_NEXT] = left if left >= 0 else right
+    if precedes(right, left, pieces, links, bids):
+        left, right = right, left
+    head = left
+    while right >= 0:  # links change only where the lists take turns
+        tail, left = left, links[LINK_NEXT, left]
+        while left >= 0 and precedes(left, right, pieces, links, bids):
+            tail, left = left, links[LINK_NEXT, left]
+        links[LINK_NEXT, tail] = right
+        left, right = right, left
     return head
 
 
@@ -157,9 +158,9 @@ def precedes(i: int, j: int, pieces: Any, links: Any, bids: Any) -> bool:
 
     A down bid of good priority is withdrawn last, so priorities count backwards there.
     """
-    if pieces[i, PIECE_SLOPE] != pieces[j, PIECE_SLOPE]:
-        return pieces[i, PIECE_SLOPE] < pieces[j, PIECE_SLOPE]
-    p, q = links[i, LINK_BID], links[j, LINK_BID]
+    if pieces[PIECE_SLOPE, i] != pieces[PIECE_SLOPE, j]:
+        return pieces[PIECE_SLOPE, i] < pieces[PIECE_SLOPE, j]
+    p, q = links[LINK_BID, i], links[LINK_BID, j]
     if bids[p, BID_SIGN] != bids[q, BID_SIGN]:
         return bids[p, BID_SIGN] < bids[q, BID_SIGN]
     sooner = goes_before(bids[p, BID_PRIORITY], p, bids[q, BID_PRIORITY], q)
@@ -170,11 +171,11 @@ def precedes(i: int, j: int, pieces: Any, links: Any, bids: Any) -> bool:
 def measure(area: Any, piece: int, pieces: Any, links: Any, bids: Any) -> None:
     """Set the least and largest net MW of an area's own bids, summed in the order of the list whatever that of the bids."""
     while piece >= 0:
-        if bids[links[piece, LINK_BID], BID_SIGN] > 0.0:
-            area[_END_MW] += pieces[piece, PIECE_MW]
+        if bids[links[LINK_BID, piece], BID_SIGN] > 0.0:
+            area[_END_MW] += pieces[PIECE_MW, piece]
         else:
-            area[_START_MW] -= pieces[piece, PIECE_MW]
-        piece = links[piece, LINK_NEXT]
+            area[_START_MW] -= pieces[PIECE_MW, piece]
+        piece = links[LINK_NEXT, piece]
 
 
 @part
@@ -192,14 +193,14 @@ def penalise(area: Any, piece: int, fresh: int, pieces: Any, links: Any) -> int:
             cut = min(cut, upper)
         else:
             shift += area[SURPLUS_EUR_PER_MWH]
-        reached = position + pieces[piece, PIECE_MW]
+        reached = position + pieces[PIECE_MW, piece]
         if reached > cut:
-            pieces[fresh, PIECE_SLOPE], pieces[fresh, PIECE_MW] = pieces[piece, PIECE_SLOPE], reached - cut
-            links[fresh, LINK_NEXT], links[fresh, LINK_BID] = links[piece, LINK_NEXT], links[piece, LINK_BID]
-            pieces[piece, PIECE_MW], links[piece, LINK_NEXT] = cut - position, fresh
+            pieces[PIECE_SLOPE, fresh], pieces[PIECE_MW, fresh] = pieces[PIECE_SLOPE, piece], reached - cut
+            links[LINK_NEXT, fresh], links[LINK_BID, fresh] = links[LINK_NEXT, piece], links[LINK_BID, piece]
+            pieces[PIECE_MW, piece], links[LINK_NEXT, piece] = cut - position, fresh
             reached, fresh = cut, fresh + 1
-        pieces[piece, PIECE_SLOPE] += shift
-        position, piece = reached, links[piece, LINK_NEXT]
+        pieces[PIECE_SLOPE, piece] += shift
+        position, piece = reached, links[LINK_NEXT, piece]
     return fresh
 
 
@@ -212,7 +213,7 @@ def accept(areas: Any, root: int, piece: int, pieces: Any, links: Any, bids: Any
     """
     cost, position, moving = 0.0, areas[root, _START_MW], True
     while piece >= 0:
-        i, mw, slope = links[piece, LINK_BID], pieces[piece, PIECE_MW], pieces[piece, PIECE_SLOPE]
+        i, mw, slope = links[LINK_BID, piece], pieces[PIECE_MW, piece], pieces[PIECE_SLOPE, piece]
         sign, price, a = bids[i, BID_SIGN], bids[i, BID_EUR_PER_MWH], int(bids[i, BID_AREA])
         needed = position + 0.5 * mw < areas[root, UPPER_MW if sign < 0.0 else LOWER_MW]
         moving = moving and (slope < 0.0 or (slope == 0.0 and needed))
@@ -222,11 +223,11 @@ def accept(areas: Any, root: int, piece: int, pieces: Any, links: Any, bids: Any
             areas[a, _ABOVE] = min(areas[a, _ABOVE], price)
         accepted = mw if moving == (sign > 0.0) else 0.0
         bids[i, BID_ACCEPTED_MW] = min(bids[i, BID_ACCEPTED_MW] + accepted, bids[i, BID_MW])
-        pieces[piece, PIECE_MW] = sign * accepted
+        pieces[PIECE_MW, piece] = sign * accepted
         areas[a, NET_MW] += sign * accepted
         cost += sign * accepted * price
         position += mw
-        piece = links[piece, LINK_NEXT]
+        piece = links[LINK_NEXT, piece]
     return cost
 
 

@@ -135,7 +135,7 @@ def worlds(cases: list[Problem], backend: str) -> tuple[np.ndarray, ...]:
         bids[b, : len(case.bids)] = case.bids
     count, reference = np.array([len(c.bids) for c in cases]), np.array([c.reference for c in cases])
     rows, cost = j.pieces_needed(many, deep), np.zeros(len(cases))
-    pieces, links = np.zeros((len(cases), rows, j.PIECES_W)), np.zeros((len(cases), rows, j.LINKS_W), np.int64)
+    pieces, links = np.zeros((len(cases), j.PIECES_W, rows)), np.zeros((len(cases), j.LINKS_W, rows), np.int64)
     lists = np.zeros((len(cases), deep, j.LISTS_W), np.int64)
     kernel(clear_and_split, backend)(bids, count, areas, reference, pieces, links, lists, cost)
     return bids, areas, pieces, links, lists, cost
