@@ -187,10 +187,17 @@ def random_area(random: np.random.Generator, parent: int, whole: bool) -> list[f
     """Draw an area without limit, with an up need, a down need, a connection limit, nothing allowed, a band or crossed limits."""
     mw, other = random.uniform(0.0, 8.0, 2)
     mw, other = (float(round(mw)), float(round(other))) if whole else (mw, other)
-    lower, upper = {
-        "none": (-INF, INF), "up": (mw, INF), "down": (-INF, -mw), "limit": (-mw, other), "up and limit": (mw, mw + other),
-        "closed": (0.0, 0.0), "export": (-INF, mw), "crossed": (mw, mw - other),
-    }[random.choice(["none", "up", "down", "limit", "up and limit", "closed", "export", "crossed"], p=[0.25, 0.15, 0.15, 0.15, 0.1, 0.05, 0.1, 0.05])]  # fmt: skip  # noqa: E501
+    kinds = {
+        "none": (0.25, -INF, INF),
+        "up": (0.15, mw, INF),
+        "down": (0.15, -INF, -mw),
+        "limit": (0.15, -mw, other),
+        "up and limit": (0.1, mw, mw + other),
+        "closed": (0.05, 0.0, 0.0),
+        "export": (0.1, -INF, mw),
+        "crossed": (0.05, mw, mw - other),
+    }
+    _, lower, upper = kinds[random.choice(list(kinds), p=[share for share, _, _ in kinds.values()])]
     short, surplus = random.choice([0.0, 10.0, 60.0, 300.0, 3000.0], 2, p=[0.05, 0.2, 0.2, 0.2, 0.35])
     return area(parent, lower, upper, float(short), float(surplus))
 
