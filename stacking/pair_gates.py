@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from .config import Design, Ledger, Product
 from .errors import StackingError
-from .pair_table import Mode, Verdict
-from .pairs import Matrix
+from .pair_table import MODES, Mode, Verdict
+from .pairs import Cell, Matrix
 
 Behaviour = Literal["parallel", "parallel_adjusted", "exclusive"]
 Undecided = Literal["refuse", "allow"]
@@ -74,9 +74,8 @@ def pair_gates(matrix: Matrix, local: str, balancing: str, *, undecided: Undecid
     if local == balancing:
         raise StackingError("A service is not paired with itself.", place=matrix.place, key="balancing", value=balancing,
                             allowed="another service than the local one", remedy="Name two services.")  # fmt: skip
-    modes: tuple[Mode, ...] = ("co_delivery", "splitting", "jumping")
-    cells = {mode: matrix.cell(local, balancing, mode) for mode in modes}
-    verdicts = {mode: cell.verdict for mode, cell in cells.items()}
+    cells: dict[Mode, Cell] = {mode: matrix.cell(local, balancing, mode) for mode in MODES}
+    verdicts: dict[Mode, Verdict] = {mode: cell.verdict for mode, cell in cells.items()}
     allowed = {mode: verdict in "Yy" or (verdict == "?" and undecided == "allow") for mode, verdict in verdicts.items()}
     behaviour: Behaviour = "parallel" if allowed["co_delivery"] else "parallel_adjusted" if allowed["splitting"] else "exclusive"
     one_way = behaviour == "parallel_adjusted" and cells["splitting"].same_direction
