@@ -80,17 +80,24 @@ def pair_gates(matrix: Matrix, local: str, balancing: str, *, undecided: Undecid
     behaviour: Behaviour = "parallel" if allowed["co_delivery"] else "parallel_adjusted" if allowed["splitting"] else "exclusive"
     one_way = behaviour == "parallel_adjusted" and cells["splitting"].same_direction
     both: tuple[Ledger, ...] = ("lfm", "mfrr")
-    beyond = [COUNTED_ONCE] if behaviour == "parallel" else []
-    beyond += [MW_NOT_ASSET] if behaviour == "exclusive" else []
-    beyond += [ONE_DELIVERY] if behaviour == "exclusive" and not allowed["jumping"] else []
-    beyond += [ANY_DIRECTION] if one_way else []
     return PairGates(
         local, balancing, behaviour,
         sees={"lfm": both, "mfrr": both} if behaviour != "parallel" else {"lfm": ("lfm",), "mfrr": ("mfrr",)},
         refuses_offered={"lfm": ("mfrr",), "mfrr": ("lfm",)} if behaviour == "exclusive" else {"lfm": (), "mfrr": ()},
         rules={"block_opposite_balancing": one_way},
-        verdicts=verdicts, beyond=tuple(beyond),
+        verdicts=verdicts, beyond=_beyond(behaviour, one_way, allowed["jumping"]),
     )  # fmt: skip
+
+
+def _beyond(behaviour: Behaviour, one_way: bool, jumping: bool) -> tuple[str, ...]:
+    """Return what the gates of a behaviour leave unsaid."""
+    said = {
+        COUNTED_ONCE: behaviour == "parallel",
+        MW_NOT_ASSET: behaviour == "exclusive",
+        ONE_DELIVERY: behaviour == "exclusive" and not jumping,
+        ANY_DIRECTION: one_way,
+    }
+    return tuple(sentence for sentence, holds in said.items() if holds)
 
 
 def local_service(product: Product) -> str:
