@@ -16,9 +16,11 @@ from stacking import columns as c
 from stacking import flows as f
 from stacking import state as s
 from stacking.columns import background_column
+from stacking.coordination import beyond_mw
 from stacking.engine import Engine, Snapshot
 from stacking.errors import StackingError
 from stacking.invariants.step import Step
+from stacking.lookahead import column
 from stacking.markets.merit_order import (
     OFFER_ACCEPTED,
     OFFER_KEY,
@@ -33,6 +35,8 @@ from stacking.markets.merit_order import (
 )
 from stacking.observe import is_due
 from stacking.units import MTU_H, POWER_EPSILON_MW
+
+from .violations import span
 
 FLOAT = NDArray[np.float64]
 
@@ -127,20 +131,24 @@ def _local(step: Step, world: int, lead: int, count: int) -> Iterator[Auction]:
     engine, areas, tau = step.engine, step.engine.areas, int(step.tick[world]) + lead
     local = engine.library.local[int(engine.scenario[world])]
     place = lead - 1 + s.PAST  # everything has moved by one slot
-    ahead = engine.ahead[world].astype(np.float64)
-    kinds = [kind * s.ASSET_FIELDS + s.SCHEDULED for kind in (s.BATTERY, s.FLEET)]
-    scheduled = ahead[:, kinds, place : place + count].sum(axis=1).mean(axis=1)
+    block, ring = slice(place, place + count), engine.ring[world].copy()  # before the clearing: with what was sold before
+    cells = ring[:, s.BOOK : s.PLAN].reshape(engine.rows, s.SLOTS, s.BOOK_W)
+    columns = [column(c.LFM, s.SOLD, d) for d in range(2)]
+    cells[:, block, columns] = 0.0
+    scheduled = np.array([beyond_mw(span(k, k), engine.params, ring, place, count) for k in range(engine.rows)])
     bought = np.zeros((2, engine.rows))  # at this tick, in the areas below
-    told = [step.book(c.LFM, s.SOLD, d, old=True)[world, :, lead : lead + count].mean(axis=1) for d in range(2)]
+    told = [step.book(c.LFM, s.SOLD, d, old=True)[world, :, lead : lead + count] for d in range(2)]
     for a in range(len(areas.node)):
-        rows = slice(int(areas.first_row[a]), int(areas.last_row[a]) + 1)
-        beyond = float((scheduled + told[0] - told[1] + bought[0] - bought[1])[rows].sum())
+        rows = areas.rows(a)
+        for d in range(2):
+            cells[:, block, columns[d]] = told[d] + bought[d][:, None]
+        beyond = beyond_mw(span(rows.start, rows.stop - 1), engine.params, ring, place, count)
         below = np.zeros(engine.rows)
         below[rows] = scheduled[rows]
         for d in range(2):
             need = local[a, tau, background_column(d) + c.NEED] - (1.0 if d == 0 else -1.0) * beyond
             if need > POWER_EPSILON_MW:
-                offers = _offers(step, world, lead, d, (c.LFM,), rows, told[d] + bought[d])
+                offers = _offers(step, world, lead, d, (c.LFM,), rows, told[d].mean(axis=1) + bought[d])
                 each = _cleared(step, world, c.LFM, a, d, tau, count * MTU_H, need, local[a, tau], offers, below)
                 yield each
                 bought[d] += each.accepted_mw
@@ -211,10 +219,10 @@ def _confirm(step: Step, world: int, found: list[Auction]) -> None:
         own = [each for each in found if each.market == market]
         sums = [sum(x) for x in zip(*(((e.need_mw * e.hours), e.accepted_mw.sum() * e.hours, e.others_mw * e.hours)
                                       for e in own), strict=True)] or [0.0, 0.0, 0.0]  # fmt: skip
-        for column, value in zip(columns, sums, strict=True):
-            if abs(value - told[column]) > TOLERANCE_MWH * max(1.0, abs(told[column])):
+        for at, value in zip(columns, sums, strict=True):
+            if abs(value - told[at]) > TOLERANCE_MWH * max(1.0, abs(told[at])):
                 raise StackingError(
-                    "The engine bought something else than its books say.", value=f"{value!r} against {told[column]!r} MWh",
+                    "The engine bought something else than its books say.", value=f"{value!r} against {told[at]!r} MWh",
                     place=f"design {step.design.name}, world {world}, tick {step.tick[world]}", key=f"market {market}",
                     allowed="designs that clear each market by merit order",
                     remedy="The system side cannot be measured for this design.",

@@ -8,14 +8,21 @@ from numpy.typing import NDArray
 from stacking import columns as c
 from stacking import flows as f
 from stacking import state as s
-from stacking.delivery import baseline_error_mw, pay_balancing, pay_local
+from stacking.delivery import baseline_error_mw, pay_balancing, pay_by_area, pay_local
 from stacking.invariants.step import Step
 from stacking.lookahead import column
 from stacking.units import MTU_H
 
 FLOAT = NDArray[np.float64]
 
-CASH = (f.CASH_LFM, f.CASH_MFRR, f.CASH_FORWARDED)
+CASH = ((f.CASH_LFM,), (f.CASH_MFRR,), (f.CASH_FORWARDED,))
+JOINT_CASH = ((), (f.CASH_MFRR, f.CASH_LFM), ())
+"""Columns of payment by ledger: what is procured jointly stands in one book and is paid by both operators."""
+
+
+def cash_columns(step: Step) -> tuple[tuple[int, ...], ...]:
+    """Return the columns of payment of each ledger."""
+    return JOINT_CASH if step.design.joint else CASH
 
 
 def ordered_mwh(step: Step) -> FLOAT:
@@ -49,11 +56,11 @@ def paid_eur(step: Step, ordered: FLOAT) -> FLOAT:
     """
     paid = np.zeros(ordered.shape)
     both = np.zeros(ordered.shape[:2], dtype=bool)
-    for ledger, cash in enumerate(CASH):
+    for ledger, cash in enumerate(cash_columns(step)):
         has = ordered[:, :, ledger] > 0.0
         twice = has[..., 0] & has[..., 1]
         both |= twice
-        paid[:, :, ledger] = np.where(has & ~twice[..., None], step.flows[..., cash][..., None], 0.0)
+        paid[:, :, ledger] = np.where(has & ~twice[..., None], step.flows[..., list(cash)].sum(axis=-1)[..., None], 0.0)
     for world, row in np.argwhere(both):
         _pay_each(step, ordered, paid, int(world), int(row))
     return paid
@@ -79,7 +86,12 @@ def _pay_each(step: Step, ordered: FLOAT, paid: FLOAT, world: int, row: int) -> 
         for ledger in range(c.LEDGERS_W):
             cells[s.PAST, column(ledger, s.SOLD, 1 - d)] = 0.0
         pay_local(step.engine.compiled.products[c.LFM, s.THRESHOLD], ring, out, s.PAST, local, error * MTU_H)
-        pay_balancing(step.rules, ring, prices, out, s.PAST, unpaid)
-        for ledger, cash in enumerate(CASH):
+        if step.design.joint:
+            by_area = np.zeros(engine.prices[world].shape)
+            by_area[:, s.PAST] = engine.prices[world][:, step.slot]
+            pay_by_area(by_area, int(engine.params[row, s.AREA]), ring, out, s.PAST, unpaid)
+        else:
+            pay_balancing(step.rules, ring, prices, out, s.PAST, unpaid)
+        for ledger, cash in enumerate(cash_columns(step)):
             if (ordered[world, row, ledger] > 0.0).all():
-                paid[world, row, ledger, d] = out[cash]
+                paid[world, row, ledger, d] = out[list(cash)].sum()

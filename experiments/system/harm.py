@@ -40,6 +40,7 @@ MEASURES = (
     Measure("lfm_price", "local price paid", "EUR/MWh", 1),
     Measure("lfm_bought_mwh", "local volume", "MWh/episode", -1),
     Measure("lfm_unserved_mwh", "local need not met", "MWh/episode", 1),
+    Measure("violation_caused_mwh", "local limits violated by balancing", "MWh/episode", 1),
     Measure("undelivered_lfm_mwh", "local not delivered", "MWh/episode", 1),
 )
 

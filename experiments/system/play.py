@@ -79,6 +79,12 @@ def cases_of(request: Request) -> Cases:
 def _case(label: str, strategy: str, request: Request, players: Players) -> Case:
     name, at, consent = label.partition("@")
     design = chosen_design(name, request.overrides, request.pooling)
+    if design.joint:
+        raise StackingError(
+            "The system side of joint procurement is not measured: its purchases have no merit order of their own.",
+            place="--design", key="design", value=label, allowed="designs that clear each market by merit order",
+            remedy="Leave it out, or compare what FSPs earn with stacking compare.",
+        )  # fmt: skip
     asked = replace(request, strategies=(strategy,), consent=consent if at else request.consent)
     chosen: Strategy | Mixed = list(chosen_strategies(asked, players)[0].values())[-1]
     if not isinstance(chosen, Mixed):

@@ -37,6 +37,7 @@ METRICS: tuple[Metric, ...] = (
     _of("lfm_need_mwh", "local need", MWH, "congestion"),
     _of("lfm_unserved_mwh", "local need not met", MWH, "congestion"),
     _of("lfm_unserved_eur", "not met, at limit price", EUR, "congestion"),
+    _of("violation_caused_mwh", "violations caused by balancing orders", MWH, "congestion"),
     Metric("lfm_fill_frac", "fill rate, local", SHARE, "congestion", ("lfm_bought_mwh",), ("lfm_need_mwh",)),
     Metric("mfrr_fill_frac", "fill rate, mFRR", SHARE, "congestion", ("mfrr_bought_mwh",), ("mfrr_need_mwh",)),
     _of("dso_paid_eur", "DSO pays", EUR, "payments"),
@@ -67,7 +68,8 @@ METRICS: tuple[Metric, ...] = (
     _of("price_corr", "local and mFRR price", SHARE, "signals"),
     _of("price_gap", "mean gap of local and mFRR price", PRICE, "signals"),
     Metric("own_need_frac", "need made by schedules", SHARE, "signals", ("own_need_mwh",), ("lfm_need_mwh",)),
-    Metric("own_sold_frac", "sold against own schedule", SHARE, "signals", ("own_sold_mwh",), ("lfm_fsp_mwh",)),
+    Metric("own_sold_frac", "sold against own schedule (increase-decrease)", SHARE, "signals", ("own_sold_mwh",),
+           ("lfm_fsp_mwh",)),
 )  # fmt: skip
 
 DIFFERENCES = ("social_cost_eur", "lfm_unserved_mwh", "lfm_unserved_eur", "dso_paid_eur", "tso_paid_eur", "forwarded_mwh",

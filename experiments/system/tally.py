@@ -16,6 +16,7 @@ from stacking.units import MTU_H
 
 from .auction import Auction, auctions
 from .measures import correlation, hhi, market_name, mean_gap, own_need_mwh, pivotal, premium, scarcity, unserved_eur
+from .violations import caused_mwh
 
 FLOAT = NDArray[np.float64]
 
@@ -45,6 +46,7 @@ class Tally:
         self.premiums: list[dict[tuple[int, int, int], float]] = [{} for _ in range(worlds)]
         self.signals: list[dict[int, list[tuple[float, float]]]] = [{c.LFM: [], c.MFRR: []} for _ in range(worlds)]
         self.known: list[dict[int, float]] = [{} for _ in range(worlds)]
+        self.others: list[dict[int, FLOAT]] = [{} for _ in range(worlds)]  # local, by MTU: (area, direction) MW
         self.ticks = np.zeros(worlds)
         self._before: Snapshot = engine.snapshot()
 
@@ -80,6 +82,8 @@ class Tally:
         content = float(self.engine.state[world, :, s.CONTENT].sum())
         lost = float((flows[:, f.CHARGED] - flows[:, f.DISCHARGED]).sum()) - (content - self.content[world])
         self.content[world] = content
+        others = self.others[world].pop(tau, np.zeros((len(step.engine.areas.node), 2)))
+        sums["violation_caused_mwh"] += float(caused_mwh(step, world, others).sum())
         sums["lost_mwh"] += lost
         sums["lost_eur"] += lost * market[f.PRICE_DA]
         for name, column in PRICES:
@@ -108,6 +112,9 @@ class Tally:
             sums["tso_others_eur"] += auction.sign * auction.price * auction.others_mw * hours
         for tau in range(auction.tau, auction.tau + round(hours / MTU_H)):
             self.premiums[auction.world][auction.area, auction.direction, tau] = premium(auction)
+            if auction.area >= 0:
+                none = np.zeros((len(self.engine.areas.node), 2))
+                self.others[auction.world].setdefault(tau, none)[auction.area, auction.direction] += auction.others_mw
 
     def rows(self) -> list[dict[str, float]]:
         """Return one row per world: sums of an episode (EUR, MWh), prices (EUR/MWh) and shares."""

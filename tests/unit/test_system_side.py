@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stacking import columns as c
 from stacking import flows as f
 from stacking.agents.drawn import draw_population
+from stacking.columns import background_column
 from stacking.config import Design
 from stacking.engine import Engine
 from stacking.errors import StackingError
@@ -100,6 +102,20 @@ def test_entry_of_those_too_small_for_the_tso(price: float, accepted: float):
     assert row["mfrr_hhi"] == pytest.approx(0.5) if accepted else np.isnan(row["mfrr_hhi"])
     alone = tallied(design("norflex_eam"), short_world(0.0, 2), by_row(r0=sale, r1=sale), pair)
     assert alone["entry_small_offered_mwh"] == 0.0
+
+
+@pytest.mark.parametrize(("room_mw", "ordered_mwh", "caused_mwh"), [(1.0, 2.0, 1.0), (2.0, 2.0, 0.0), (-0.5, 2.0, 2.0)])
+def test_violations_that_balancing_causes(room_mw: float, ordered_mwh: float, caused_mwh: float):
+    # 2 MW own at 30 are ordered for an hour (below the first 3 MW of others at 46); the grid bears room_mw more injection;
+    # where it is over its limit before, all of the order is on top
+    lib = short_world(0.0)
+    lib.local[:, 0, :, background_column(DN) + c.NEED] = -room_mw
+    row = tallied(design("parallel_adjusted"), lib, balancing("up", 0.5, 30.0))
+    assert row["activated_mfrr_mwh"] == pytest.approx(ordered_mwh)
+    assert row["violation_caused_mwh"] == pytest.approx(caused_mwh)
+    # in the other direction the same order is a relief
+    helped = short_world(6.0)
+    assert tallied(design("parallel_adjusted"), helped, balancing("up", 0.5, 30.0))["violation_caused_mwh"] == 0.0
 
 
 def auction(**changes) -> Auction:
@@ -215,6 +231,6 @@ def test_a_run_from_end_to_end():
 
 def test_what_cannot_be_run_is_told():
     for asked in (Request(designs=("norflex_eam", "norflex_eam")), Request(strategies=("rebid", "stacked")),
-                  Request(designs=("nowhere@always",))):  # fmt: skip
+                  Request(designs=("nowhere@always",)), Request(designs=("onenet",))):  # fmt: skip
         with pytest.raises(StackingError):
             cases_of(asked)
