@@ -16,6 +16,7 @@ from .build import law, part
 from .columns import background_column
 from .coordination import doubly_sold_mw
 from .forwarding import enter, fit_offers
+from .grid import check_grid, count_refused
 from .lookahead import add_ahead, set_cell
 from .markets.merit_order import OFFER_ACCEPTED, OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW, accept, shifted_need, sort_offers
 from .state import ahead, cell, column, slot_of
@@ -34,8 +35,9 @@ def note_book(gates: Any, ring: Any, before: Any) -> None:
 
 @part
 def match_book(
-    gate: Any, tick: int, first: int, rules: Any, curve: Any, at: Any, background_priority: float, priority: Any, params: Any,
-    ring: Any, fleets: Any, loads: Any, world: Any, before: Any, offers: Any, spare: Any, flow: Any, result: Any, work: Any,
+    gate: Any, tick: int, first: int, rules: Any, curve: Any, at: Any, areas: Any, local: Any, background_priority: float,
+    priority: Any, params: Any, ring: Any, fleets: Any, loads: Any, world: Any, before: Any, offers: Any, spare: Any, rooms: Any,
+    flow: Any, result: Any, work: Any,
 ) -> None:  # fmt: skip
     """Let the TSO buy from the local book for one MTU what is cheaper than the balancing bids that its forecast need asks for.
 
@@ -55,8 +57,15 @@ def match_book(
         n, base = list_book(ring, priority, before, blind, slot, d, offers), background_column(d)
         fit_offers(offers, n, params, ring, slot, d, gate[s.KNOWN_MIN], flow, work)
         sort_offers(offers, spare, n)
-        accept(offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
-               background_priority, 0.0)  # fmt: skip
+        if rules[s.GRID_CHECK] > 0.0:
+            whole = rules[s.GRID_CHECK] == s.CHECK_REJECTS
+            check_grid(offers, spare, n, d, first, tick, whole, areas, local, params, ring, rooms)
+        price, _, _ = accept(
+            offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
+            background_priority, 0.0,
+        )  # fmt: skip
+        if rules[s.GRID_CHECK] > 0.0:
+            count_refused(offers, spare, n, sign, price, flow)
         for i in range(n):
             if offers[i, OFFER_ACCEPTED] > POWER_EPSILON_MW:
                 row = int(offers[i, OFFER_ROW])

@@ -42,6 +42,10 @@ DESIGNS = (
     "sthlmflex_eam",
     "onenet",
     "finflex",
+    "opentunity",
+    "gopacs",
+    "redispatch",
+    "onenet_pl",
 )
 Decisions = Mapping[int, Mapping[str, float]]
 
