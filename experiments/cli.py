@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from .bench_cli import bench
+from .consent_cli import equilibrium, twins
 from .options import (
     Backend,
     Consent,
@@ -42,6 +43,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench, name="bench")
+app.command()(twins)
+app.command()(equilibrium)
 
 
 def main() -> None:
