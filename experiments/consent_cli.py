@@ -23,9 +23,7 @@ from .options import (
 from .terminal import command, note, print_json, progress_bar
 
 Design = Annotated[str, typer.Option("--design", help="Design or .toml file.")]
-Plays = Annotated[
-    str | None, typer.Option("--strategy", help="Strategy of all; by default mixed for a population, else stacked.")
-]
+Plays = Annotated[str | None, typer.Option("--strategy", help="Strategy of all; of a population mixed, else stacked.")]
 SEEDS = 10
 
 

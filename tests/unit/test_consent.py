@@ -1,0 +1,275 @@
+"""Consent policies: hand-solved gains, draws, learners; wrappers that touch nothing but their columns."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from stacking import layout as at
+from stacking.agents.consent import (
+    COSTS,
+    Bandit,
+    BestResponse,
+    BreakEven,
+    Cost,
+    FspChoice,
+    GainTerms,
+    Imitation,
+    Logit,
+    RandomFsps,
+    WeekRevenue,
+    WithChoice,
+    WithConsent,
+    forwarding_gain_eur,
+    parse_consent,
+    parse_weekly,
+    scaled,
+    with_consent,
+    yearly_eur,
+)
+from stacking.agents.neighbours import neighbour_graph
+from stacking.agents.population import Population
+from stacking.agents.seeds import row_seeds, uniform
+from stacking.agents.strategies import closed_action, make_strategy
+from stacking.errors import StackingError
+
+from .observations import observation, open_mask
+
+ONLY_FEE = GainTerms(recent_weight_frac=1.0, own_bid_frac=0.0, lock_frac=0.0)
+
+
+def seen(n: int = 1, **more: float) -> np.ndarray:
+    """Up: 4.4 MW, 40 above cost in one of four MTU; down: no power. Day-ahead 50, cost 10, fee 8, steps of 1 MW."""
+    prices = {"mfrr_up_price_lag0": 100.0, **{f"mfrr_up_price_lag{k}": 50.0 for k in (1, 2, 3)}}
+    prices |= {f"mfrr_dn_price_lag{k}": 60.0 for k in range(4)}
+    rules = {"forward_fee": 8.0, "forward_min_mw": 1.0, "forward_granularity_mw": 1.0}
+    return observation(n, **{**prices, **rules, "feasible_up_lfm_mw": 4.4, "feasible_dn_lfm_mw": 0.0, **more})
+
+
+# ---- gain ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("terms", "more", "gain"),
+    [
+        ({}, {}, 4 * (10 - 0.25 * 8)),  # chance 1/4, margin 40: 10 EUR/MWh expected, 2 of fee, 4 whole MW
+        ({"own_bid_frac": 1.0}, {}, 32 - 4 * (10 + 1 - 0.5)),  # the same power can be bid later, at a better price
+        ({"own_bid_frac": 0.5}, {}, 32 - 0.5 * 42),
+        ({}, {"forward_min_mw": 5.0}, 0.0),  # too small: nothing is forwarded, nothing is locked
+        ({"own_bid_frac": 1.0}, {"forward_min_mw": 5.0, "pooling": 1.0}, 4.4 * 8),  # only a pool can bring it there
+        ({"lock_frac": 0.5}, {"lfm_need_h3": 2.0, "lfm_limit_h3": 160.0}, 32 - 0.5 * 2 * (160 - 50 - 10)),
+        ({"lock_frac": 0.5}, {"lfm_need_h4": -2.0, "lfm_limit_h4": 160.0}, 32.0),  # a need in the other direction
+        ({"lock_frac": 0.5}, {"lfm_need_h5": 2.0, "lfm_limit_h5": 160.0}, 32.0),  # its gate comes after delivery
+        ({"effort_eur_per_block": 3.0}, {}, 29.0),
+        ({"recent_weight_frac": 0.0, "chance_frac": 0.1, "margin_eur_per_mwh": 20.0}, {}, 4 * (2 - 0.8)),
+        ({"recent_weight_frac": 0.5, "chance_frac": 0.1, "margin_eur_per_mwh": 20.0}, {}, 4 * (6 - 0.175 * 8)),
+    ],
+)
+def test_gain_by_hand(terms: dict[str, float], more: dict[str, float], gain: float) -> None:
+    values = {"recent_weight_frac": 1.0, "own_bid_frac": 0.0, "lock_frac": 0.0} | terms
+    found = forwarding_gain_eur(seen(**more), GainTerms(**values))
+    assert found[0] == pytest.approx(gain, rel=1e-5)
+    policy = BreakEven(GainTerms(**values))
+    assert policy.decide(seen(**more), np.ones(1, bool), None)[0][0] == float(gain > 0)
+
+
+def test_the_gain_of_down_bids_mirrors_that_of_up_bids() -> None:
+    down = {f"mfrr_up_price_lag{k}": 0.0 for k in range(4)} | {"mfrr_dn_price_lag0": 0.0, "cost_dn": 10.0}
+    down |= {"feasible_up_lfm_mw": 0.0, "feasible_dn_lfm_mw": 4.4}
+    assert forwarding_gain_eur(seen(**down), ONLY_FEE)[0] == pytest.approx(32.0)
+
+
+def test_stated_numbers_are_checked() -> None:
+    with pytest.raises(StackingError) as caught:
+        GainTerms(chance_frac=1.5)
+    assert caught.value.key == "chance_frac"
+
+
+# ---- draws -----------------------------------------------------------------------------------------------------------
+def test_logit_consents_with_its_probability_and_keeps_its_choice() -> None:
+    scale = 32.0 / math.log(3.0)  # 1 / (1 + exp(-ln 3)) = 3/4
+    n, seeds, asked = 4000, row_seeds(4000, 1), np.ones(4000, bool)
+    free, sticky = (Logit(scale, inertia, ONLY_FEE) for inertia in (0.0, 0.8))
+    for policy, switches in ((free, 2 * 0.75 * 0.25), (sticky, 0.2 * 2 * 0.75 * 0.25)):
+        state, found = policy.start(seeds), []
+        for hours in range(100, 80, -1):
+            choice, state = policy.decide(seen(n, hours_to_end=hours), asked, state)
+            found.append(choice)
+        assert np.mean(found) == pytest.approx(0.75, abs=0.015)
+        assert np.abs(np.diff(found, axis=0)).mean() == pytest.approx(switches, abs=0.01)
+
+
+def test_a_row_decides_the_same_alone_and_beside_rows_that_are_asked_at_other_times() -> None:
+    policy, seeds = Logit(10.0, 0.7, ONLY_FEE), row_seeds(3, 2)
+    together, alone = policy.start(seeds), policy.start(seeds[1:2])
+    for tick in range(400):
+        hours = 200.0 - tick / 4
+        choice, together = policy.decide(seen(3, hours_to_end=hours), np.array([True, tick % 4 == 0, False]), together)
+        if tick % 4 == 0:
+            own, alone = policy.decide(seen(1, hours_to_end=hours), np.ones(1, bool), alone)
+            assert own[0] == choice[1]
+    assert np.isnan(together.last[2])
+
+
+def test_a_share_of_fsps_is_drawn_once_and_nested() -> None:
+    seeds = row_seeds(2000, 3)
+    few, many = RandomFsps(0.3), RandomFsps(0.6)
+    a, b = few.start(seeds), many.start(seeds)
+    assert a.mean() == pytest.approx(0.3, abs=0.03)
+    assert (b >= a).all()
+    for hours in (90.0, 50.0):
+        assert np.array_equal(few.decide(seen(2000, hours_to_end=hours), np.ones(2000, bool), a)[0], a)
+
+
+@pytest.mark.parametrize("text", ["own", "always", "never", "random:0.5", "random_fsps:0.5", "break_even", "logit", "logit:2"])
+def test_policies_by_name(text: str) -> None:
+    policy = parse_consent(text)
+    assert policy is None or policy.name == {"logit": "logit:1"}.get(text, text)
+
+
+@pytest.mark.parametrize("text", ["bandit", "best_response", "imitation:0.3", "logit:0", "random_fsps:2", "break_even:1"])
+def test_what_has_no_meaning_within_an_episode_is_refused(text: str) -> None:
+    with pytest.raises(StackingError) as caught:
+        parse_consent(text)
+    assert caught.value.key == "consent"
+
+
+# ---- learners --------------------------------------------------------------------------------------------------------
+def week(earned: list[float], other: list[float] | None = None, rated: list[float] | None = None) -> WeekRevenue:
+    return WeekRevenue(np.array(earned), np.array(rated or [1.0] * len(earned)), None if other is None else np.array(other))
+
+
+@pytest.mark.parametrize(("policy", "wrong_frac"), [(Bandit(explore_frac=0.0), 0.0), (Bandit(explore_frac=0.2), 0.1)])
+def test_a_bandit_tries_both_and_keeps_what_pays(policy: Bandit, wrong_frac: float) -> None:
+    n = 500
+    pays = np.where(np.arange(n) % 2 == 0, 1.0, -1.0)  # consent pays for even rows only
+    state, found = policy.start(row_seeds(n, 4)), []
+    assert 0.4 < state.choice.mean() < 0.6
+    for k in range(40):
+        found.append(state.choice)
+        state = policy.after_week(state, week((10.0 + state.choice * pays).tolist()))
+        if k == 1:
+            assert (np.array(found).sum(axis=0) == 1).all()  # both arms once
+    right = np.array(found[2:]) == (pays > 0)
+    assert 1.0 - right.mean() == pytest.approx(wrong_frac, abs=0.01)
+    assert np.allclose(state.mean_eur[:, 0], 10.0)
+    assert np.allclose(state.mean_eur[:, 1], 10.0 + pays)
+
+
+def test_ucb_returns_to_the_worse_arm_ever_more_rarely() -> None:
+    policy = Bandit("ucb", 1.0)
+    state, found = policy.start(row_seeds(1, 5)), []
+    for _ in range(300):
+        found.append(int(state.choice[0]))
+        state = policy.after_week(state, week([float(state.choice[0])]))
+    assert found.count(0) > 3
+    assert found[:150].count(0) > found[150:].count(0)
+
+
+def test_best_response_switches_where_the_other_choice_earned_more_than_epsilon() -> None:
+    policy = BestResponse(epsilon_eur=1.0)
+    state = policy.start(row_seeds(4, 6))
+    after = policy.after_week(state, week([5.0, 5.0, 5.0, 5.0], [6.5, 6.0, 4.0, 9.0]))
+    assert (after.choice != state.choice).tolist() == [True, False, False, True]
+    lazy = BestResponse(inertia_frac=1.0)
+    assert (lazy.after_week(state, week([0.0] * 4, [9.0] * 4)).choice == state.choice).all()
+    with pytest.raises(StackingError):
+        policy.after_week(state, week([5.0] * 4))
+
+
+def test_imitation_copies_the_neighbour_that_earned_most_per_mw() -> None:
+    names = ["a", "b", "c", "d"]
+    graph = neighbour_graph(names, [0] * 4, within=0, across=0)
+    graph.add_edges_from([("a", "b"), ("b", "c")])
+    policy = Imitation.on(graph, names, 1.0)
+    assert policy.neighbours == ((1,), (0, 2), (1,), ())
+    state = policy.start(row_seeds(4, 7))
+    state = type(state)(state.seeds, np.array([1, 0, 0, 1]), 0, state.count, state.mean_eur)
+    # per MW: a 3, b 1, c 2 (10 EUR for 5 MW), d 0: b copies a, a and c have no better neighbour, d has none
+    after = policy.after_week(state, week([3.0, 1.0, 10.0, 0.0], rated=[1.0, 1.0, 5.0, 1.0]))
+    assert after.choice.tolist() == [1, 1, 0, 1]
+    never = Imitation.on(graph, names, 0.0)
+    assert never.after_week(state, week([3.0, 1.0, 10.0, 0.0])).choice.tolist() == [1, 0, 0, 1]
+    assert parse_weekly("imitation:0.5", graph, names).name == "imitation:0.5"
+    with pytest.raises(StackingError):
+        parse_weekly("imitation:0.5")
+
+
+# ---- wrappers --------------------------------------------------------------------------------------------------------
+class Noise:
+    """Wishes drawn numbers in every column, different each tick."""
+
+    name = "noise"
+
+    def start(self, n, seed):
+        return row_seeds(n, seed), 0
+
+    def act(self, observation, mask, state):
+        seeds, k = state
+        action = closed_action(len(observation))
+        for column in range(at.ACTIONS_W):
+            action[:, column] = uniform(seeds, np.full(len(seeds), 100 * k + column, np.uint64))
+        return action, (seeds, k + 1)
+
+
+OFFERED = [at.LFM_SHARE_UP, at.LFM_SHARE_DN, at.MFRR_SHARE_UP, at.MFRR_SHARE_DN]
+
+
+@pytest.mark.parametrize(
+    ("wrap", "changed"),
+    [
+        *((lambda s, t=t: with_consent(s, t), [at.CONSENT]) for t in ("always", "never", "random:0.5", "break_even", "logit")),
+        (lambda s: WithChoice(s, FspChoice.CONSENT), [at.CONSENT]),
+        (lambda s: WithChoice(s, FspChoice.BID_ITSELF), [at.CONSENT]),
+        (lambda s: WithChoice(s, FspChoice.LEAVE), [at.CONSENT, *OFFERED]),
+    ],
+)
+def test_a_wrapper_changes_no_byte_of_other_columns_or_closed_ones(wrap, changed: list[int]) -> None:
+    plain, wrapped = Noise(), wrap(Noise())
+    mask = open_mask(5)
+    mask[0] = False
+    mine, theirs = wrapped.start(5, 1), plain.start(5, 1)
+    for _ in range(3):
+        action, mine = wrapped.act(seen(5), mask, mine)
+        wish, theirs = plain.act(seen(5), mask, theirs)
+        assert np.delete(action, changed, 1).tobytes() == np.delete(wish, changed, 1).tobytes()
+        assert action[0].tobytes() == wish[0].tobytes()
+        assert not np.array_equal(action[1:, at.CONSENT], wish[1:, at.CONSENT])
+        if len(changed) > 1:
+            assert (action[1:, changed] == 0.0).all()
+
+
+def test_a_policy_changes_no_draw_of_the_strategy_in_a_population() -> None:
+    found = []
+    for consent in ("own", "always", ["random:0.5", "never"]):
+        population = Population({"noise": Noise()}, ["noise", "noise"], portfolio_names=["a", "b"], consent=consent)
+        population.start(["w"])
+        found.append(population.act(seen(2)[None], open_mask(2)[None])[0])
+    for other in found[1:]:
+        assert np.delete(other, at.CONSENT, 1).tobytes() == np.delete(found[0], at.CONSENT, 1).tobytes()
+    assert found[1][:, at.CONSENT].tolist() == [1.0, 1.0]
+    assert found[2][1, at.CONSENT] == 0.0
+    assert population.assignment == ("noise[random:0.5]", "noise[never]")
+    with pytest.raises(StackingError):
+        Population({"noise": Noise()}, ["noise", "noise"], consent=["always"])
+
+
+def test_wrapped_strategies_keep_the_name_of_the_seed() -> None:
+    inner = with_consent(make_strategy("stacked"), "always")
+    assert isinstance(inner, WithConsent)
+    assert WithChoice(inner, FspChoice.LEAVE).seed_name == inner.seed_name == "stacked"
+    assert WithChoice(inner, FspChoice.LEAVE).name == "stacked[always][leave]"
+
+
+# ---- costs -----------------------------------------------------------------------------------------------------------
+def test_costs_have_sources_and_bands_scale_only_what_is_assumed() -> None:
+    assert {c.choice for c in COSTS} == {FspChoice.CONSENT, FspChoice.BID_ITSELF}
+    assert all(c.assumed or "https://" in c.source for c in COSTS)
+    assert yearly_eur(FspChoice.CONSENT) == 150.0
+    assert yearly_eur(FspChoice.LEAVE) == 0.0
+    known = sum(c.eur_per_year for c in COSTS if not c.assumed)
+    own = yearly_eur(FspChoice.BID_ITSELF)
+    assert known > 0.0
+    assert yearly_eur(FspChoice.BID_ITSELF, scaled(1.2)) == pytest.approx(known + 1.2 * (own - known))
+    with pytest.raises(StackingError):
+        Cost("x", FspChoice.LEAVE, -1.0, "assumed")
