@@ -104,6 +104,19 @@ def draw_strategies(
     return tuple(_pick(weights, stream(key, f"strategy of {name}").random()) for name in called)
 
 
+def draw_consents(names: Iterable[str | Portfolio], name_or_file: str | Path = "mixed", seed: int = 0) -> tuple[str, ...]:
+    """Return the consent policy of each portfolio, drawn by the file's `consent_weight`; "own" for all where it has none.
+
+    An FSP keeps its policy in every scenario, and when others are added.
+
+    Raises:
+        StackingError: for an unknown or invalid file, or a seed that is no such number.
+    """
+    weights, key = load_population(name_or_file).strategy.consent_weight or {"own": 1.0}, _key(seed)
+    called = (p if isinstance(p, str) else p.name for p in names)
+    return tuple(_pick(weights, stream(key, f"consent of {name}").random()) for name in called)
+
+
 def kind_of(portfolio: Portfolio) -> Kind:
     """Return what a portfolio consists of: battery, fleet, load, or mixed for more than one of them."""
     kinds: list[Kind] = [k for k in KINDS if k != "mixed" and getattr(portfolio, k) is not None]

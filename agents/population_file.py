@@ -143,9 +143,10 @@ class MixedDraw(Record):
 
 
 class StrategyDraw(Record):
-    """Which strategies the FSPs play."""
+    """Which strategies the FSPs play, and under which consent policies; without weights each strategy decides itself."""
 
     weight: Mapping[str, NonNegative]
+    consent_weight: Mapping[str, NonNegative] | None = None
 
 
 class PopulationFile(Record):
@@ -168,6 +169,8 @@ class PopulationFile(Record):
         weights = {"area_providers_weight": list(self.area_providers_weight)}
         weights["place"] = [place.weight for place in self.place.values()]
         weights["strategy.weight"] = list(self.strategy.weight.values())
+        if self.strategy.consent_weight is not None:
+            weights["strategy.consent_weight"] = list(self.strategy.consent_weight.values())
         for name, place in self.place.items():
             for key in ("kind_weight", "site_weight", "load_weight"):
                 weights[f"place.{name}.{key}"] = list(getattr(place, key).values())

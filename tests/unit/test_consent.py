@@ -29,11 +29,14 @@ from stacking.agents.consent import (
     with_consent,
     yearly_eur,
 )
+from stacking.agents.drawn import draw_consents
 from stacking.agents.neighbours import neighbour_graph
 from stacking.agents.population import Population
 from stacking.agents.seeds import row_seeds, uniform
 from stacking.agents.strategies import closed_action, make_strategy
 from stacking.errors import StackingError
+from stacking.experiments import players
+from stacking.experiments.request import Request
 
 from .observations import observation, open_mask
 
@@ -273,3 +276,28 @@ def test_costs_have_sources_and_bands_scale_only_what_is_assumed() -> None:
     assert yearly_eur(FspChoice.BID_ITSELF, scaled(1.2)) == pytest.approx(known + 1.2 * (own - known))
     with pytest.raises(StackingError):
         Cost("x", FspChoice.LEAVE, -1.0, "assumed")
+
+
+# ---- populations -----------------------------------------------------------------------------------------------------
+OWN_FILE = """base = "mixed"
+title = "Half of them consent"
+[strategy]
+consent_weight = { value = { always = 0.5, never = 0.5 }, unit = "weight of FSPs", origin = "assumed" }
+"""
+
+
+def test_a_population_file_draws_consent_per_fsp(tmp_path) -> None:
+    file = tmp_path / "half.toml"
+    file.write_text(OWN_FILE)
+    names = [f"fsp {k}" for k in range(400)]
+    drawn = draw_consents(names, file, seed=1)
+    assert set(drawn) == {"always", "never"}
+    assert drawn.count("always") == pytest.approx(200, abs=40)
+    assert draw_consents(names[7:9], file, seed=1) == drawn[7:9]
+    assert draw_consents(names, file, seed=2) != drawn
+    assert set(draw_consents(names, "mixed")) == {"own"}
+    chosen = players.chosen_players(Request(population=f"{file}:20"))
+    mixed = players.mixed_strategies(chosen, make_strategy)
+    assert all(label.endswith(("[always]", "[never]")) for label in mixed.assignment)
+    forced = players.mixed_strategies(chosen, lambda name: with_consent(make_strategy(name), "never"))
+    assert not any(label.endswith("]") for label in forced.assignment)
