@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import columns as c
 from . import flows as f
 from . import layout as v
 from . import state as s
@@ -24,6 +25,7 @@ from .turning import begin, turn_row, turn_world
 
 LINE = 64  # bytes that a cache loads at once
 BLOCK = 16  # portfolios that go through a phase together
+NEAR_MTU, FAR_MTU = 5, 8  # ahead: intraday and balancing gates, local gate
 
 
 def advance(
@@ -65,6 +67,8 @@ def advance(
             if rows <= BLOCK and following < worlds:  # the next chunk will be there when it is its turn
                 warm(ring[following], state[following], chargers[following], 0, rows)
                 warm_results(flow[following], observation[following], action[following], world[following])
+                n, then = control[following, s.SCENARIO], max(0, control[following, s.CLOCK])
+                warm_scenario(series[n], local[n], calendar[n], consumption[n], then)
             open_tick(control[b], length[k], action[b], mask[b], bounds, fault[b], flow[b], result[b], reward[b])
             if control[b, s.TODO] != s.SKIP:
                 ended[b] = control[b, s.TODO] != s.RESTART and control[b, s.CLOCK] >= length[k]
@@ -136,6 +140,17 @@ def warm(ring: Any, state: Any, chargers: Any, first: int, last: int) -> None:
     if first == 0:
         for k in range(0, min(BLOCK, chargers.shape[0]) * s.CHARGER_W, LINE // 4):
             touch(chargers, k)
+
+
+@law
+def warm_scenario(series: Any, local: Any, calendar: Any, consumption: Any, tick: int) -> None:
+    """Ask for the memory of what a scenario holds for a tick and the MTU whose gates are near."""
+    for k in range(tick * c.SERIES_W, (tick + NEAR_MTU) * c.SERIES_W, LINE // 8):
+        touch(series, k)
+    for k in range(tick * c.CALENDAR_W, (tick + 2) * c.CALENDAR_W, LINE // 8):
+        touch(calendar, k)
+    touch(local, (tick + FAR_MTU) * c.LOCAL_W)
+    touch(consumption, tick)
 
 
 @law
