@@ -40,6 +40,7 @@ DESIGNS = (
     "mandatory",
     "sthlmflex",
     "sthlmflex_eam",
+    "onenet",
 )
 Decisions = Mapping[int, Mapping[str, float]]
 

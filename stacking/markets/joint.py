@@ -217,7 +217,9 @@ def accept(areas: Any, root: int, piece: int, pieces: Any, links: Any, bids: Any
         sign, price, a = bids[i, BID_SIGN], bids[i, BID_EUR_PER_MWH], int(bids[i, BID_AREA])
         needed = position + 0.5 * mw < areas[root, UPPER_MW if sign < 0.0 else LOWER_MW]
         moving = moving and (slope < 0.0 or (slope == 0.0 and needed))
-        if moving:
+        if mw <= POWER_EPSILON_MW:
+            pass  # what rounding left between a bid and a limit sets no price
+        elif moving:
             areas[a, _BELOW] = max(areas[a, _BELOW], price)
         else:
             areas[a, _ABOVE] = min(areas[a, _ABOVE], price)
