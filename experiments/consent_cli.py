@@ -40,11 +40,13 @@ def twins(
 ) -> None:  # fmt: skip
     """Flip the consent of one FSP at a time on the same scenarios: what it earns, and what the others earn."""
     from . import twins as pairs
+    from .game import check_asks
 
     game = _game(
         design, strategy, seeds=seeds, split=split, days=days, portfolio=portfolio, population=population, network=network,
         pooling=pooling, overrides=tuple(settings or ()), tuned=tuned, seed=seed, backend=backend,
     )  # fmt: skip
+    check_asks(game.design)
     rows = pairs.chosen_rows(game, fsp or (), first)
     with progress_bar("Twins", len(rows)) as advance:
         found = pairs.twins(game, rows, others, seed=seed, done=advance)
@@ -58,29 +60,39 @@ def twins(
 def equilibrium(
     design: Design = "norflex_eam",
     epsilon: Annotated[float, typer.Option(min=0.0, help="Gain from which a type switches, EUR/kW-year.")] = 0.05,
-    starts: Annotated[int, typer.Option(min=0, help="Random starts besides all in and all out.")] = 1,
+    starts: Annotated[int, typer.Option(min=0, help="Random starts besides those where all choose the same.")] = 1,
+    choice: Annotated[
+        list[str] | None, typer.Option("--choice", help="consent, bid_itself, both, local_only, leave; repeat; default all.")
+    ] = None,
     cost_factor: Annotated[float, typer.Option(min=0.0, help="Factor on the assumed costs of both sides; 0: no costs.")] = 1.0,
     strategy: Plays = None, seeds: Seeds = None, split: Split = None, days: Days = 7, portfolio: PortfolioFile = None,
     population: Population = None, network: NetworkName = None, pooling: Pooling = None, settings: Settings = None,
     tuned: Tuned = True, seed: Seed = 0, backend: Backend = "serial", as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Let types of FSP choose consent or own bids in turn until nobody gains more than epsilon."""
+    """Let types of FSP choose consent, own bids, both or neither in turn until nobody gains more than epsilon."""
     from ..agents.consent import scaled
     from . import equilibrium as search
+    from . import fsp_types as view
+    from .game import check_asks
 
+    choices = view.checked_choices(choice or ())
+    costs = scaled(cost_factor) if cost_factor else ()
     game = _game(
         design, strategy, seeds=seeds, split=split, days=days, portfolio=portfolio, population=population, network=network,
         pooling=pooling, overrides=tuple(settings or ()), tuned=tuned, seed=seed, backend=backend,
     )  # fmt: skip
-    types = search.type_names(game)
-    names, payoff = search.type_payoff(game, types, scaled(cost_factor) if cost_factor else ())
-    begin = search.starts(len(names), random=starts, seed=seed)
+    if any(c.consents for c in choices):
+        check_asks(game.design)
+    types = view.type_names(game)
+    names, payoff = view.type_payoff(game, types, costs, choices)
+    begin = search.starts(len(names), [c.value for c in choices], random=starts, seed=seed)
     weight = [float(types.count(name)) for name in names]
-    found = search.search(payoff, begin, epsilon=epsilon, weight=weight)
+    with progress_bar("Starts", len(begin)) as advance:
+        found = search.search(payoff, begin, epsilon=epsilon, choices=len(choices), weight=weight, done=advance)
     if as_json:
-        print_json(search.to_data(found, names, game.played))
+        print_json(view.to_data(found, names, choices, costs, game))
     else:
-        typer.echo(search.to_text(found, names, game.played))
+        typer.echo(view.to_text(found, names, choices, costs, game))
 
 
 def _game(design: str, strategy: str | None, **options: Any) -> Any:

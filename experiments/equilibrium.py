@@ -1,30 +1,22 @@
-"""Opt-in equilibria: best responses in turn from several starts, until no type of FSP gains more than epsilon."""
+"""Best responses in turn from several starts, until no player gains more than epsilon by another choice."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
-from typing import Any
+from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stacking.errors import StackingError
-from stacking.scenario.keys import ALL, ScenarioKey, stream
-from stacking.units import HOURS_PER_YEAR, MTU_H
-
-from ..agents.consent import Cost, FspChoice, yearly_eur
-from ..agents.drawn import kind_of
-from .game import Game
-from .tables import percent, render
+from stacking.scenario.keys import ALL, ScenarioKey, stream, whole_number
 
 FloatArray = NDArray[np.float64]
 Profile = tuple[int, ...]
 Payoff = Callable[[Profile], FloatArray]
-"""Profile of n players, 0 or 1 (consent) each -> what each earns, (n,)."""
+"""Profile of n players, the number of the choice of each -> what each earns, (n,)."""
 
-SIZE_EDGES_MW = (0.0, 0.2, 1.0, float("inf"))
 MOST_ROUNDS = 20
 
 
@@ -35,37 +27,58 @@ class Reached:
     Attributes:
         start: its name.
         profile: the last choices.
-        share_frac: share of the weight that consents.
+        share_frac: share of the weight that made each choice, in their order.
         rounds: full rounds played, the last one without a switch if settled.
         settled: whether nobody gains more than epsilon; otherwise choices went in a circle, or the rounds ran out.
-        most_gain: largest gain of a switch by one player that is left, in the unit of the payoff (below 0: a loss).
+        payoff: (n,) what each player earns there.
+        gains: (n,) what the best other choice would bring each player (below 0: a loss).
     """
 
     start: str
     profile: Profile
-    share_frac: float
+    share_frac: tuple[float, ...]
     rounds: int
     settled: bool
-    most_gain: float
+    payoff: tuple[float, ...]
+    gains: tuple[float, ...]
+
+    @property
+    def most_gain(self) -> float:
+        """Return the largest gain that is left, in the unit of the payoff."""
+        return max(self.gains)
 
 
-def starts(players: int, *, random: int = 1, seed: int = 0) -> dict[str, Profile]:
-    """Return the starts: all in, all out, and random ones drawn with even chances from a keyed seed."""
-    found: dict[str, Profile] = {"all in": (1,) * players, "all out": (0,) * players}
-    for k in range(random):
+def starts(players: int, choices: Sequence[str], *, random: int = 1, seed: int = 0) -> dict[str, Profile]:
+    """Return the starts: everybody with the same choice, for each of them, and random ones.
+
+    Args:
+        players: how many.
+        choices: names of the choices.
+        random: number of starts drawn with even chances from a keyed seed.
+        seed: of the draws.
+
+    Raises:
+        StackingError: for a number of random starts or a seed that is no such number.
+    """
+    count = whole_number(random, "starts", least=0, place="equilibrium")
+    found: dict[str, Profile] = {f"all {name}": (k,) * players for k, name in enumerate(choices)}
+    for k in range(count):
         draws = stream(ScenarioKey(ALL, "equilibrium", seed, k), "start").random(players)
-        found[f"random {k + 1}"] = tuple(int(u < 0.5) for u in draws)
+        found[f"random {k + 1}"] = tuple(int(u * len(choices)) for u in draws)
     return found
 
 
-def switch(profile: Profile, player: int) -> Profile:
-    """Return the profile with one player's choice flipped."""
-    return (*profile[:player], 1 - profile[player], *profile[player + 1 :])
+def switch(profile: Profile, player: int, to: int) -> Profile:
+    """Return the profile with one player's choice replaced."""
+    return (*profile[:player], to, *profile[player + 1 :])
 
 
-def gain(payoff: Payoff, profile: Profile, player: int) -> float:
-    """Return what a player gains by a switch, all others unchanged."""
-    return float(payoff(switch(profile, player))[player] - payoff(profile)[player])
+def best_other(payoff: Payoff, profile: Profile, player: int, choices: int) -> tuple[float, int]:
+    """Return what the best other choice brings a player, all others unchanged, and its number (the first of equals)."""
+    now = float(payoff(profile)[player])
+    gains = [(float(payoff(switch(profile, player, to))[player]) - now, -to) for to in range(choices) if to != profile[player]]
+    gain, to = max(gains)
+    return gain, -to
 
 
 def search(
@@ -73,96 +86,68 @@ def search(
     begin: Mapping[str, Profile],
     *,
     epsilon: float,
+    choices: int = 2,
     weight: Sequence[float] | None = None,
     most_rounds: int = MOST_ROUNDS,
+    done: Callable[[int], None] = lambda _: None,
 ) -> list[Reached]:
-    """Let the players switch in turn, in their order, wherever that gains more than epsilon, from each start.
+    """Let the players switch in turn, in their order, to their best choice wherever it gains more than epsilon.
 
     Args:
         payoff: without noise, so that the same profile always earns the same.
         begin: name -> profile.
         epsilon: in the unit of the payoff, >= 0.
+        choices: of each player, 2 or more.
         weight: (n,) of the players in the share, by default equal.
         most_rounds: after which a start is given up.
+        done: called with 1 after each start.
 
     Raises:
-        StackingError: for a negative epsilon or no start.
+        StackingError: for an epsilon below 0 or not finite, no start, fewer than two choices, or a start that names
+            another choice.
     """
-    if not epsilon >= 0.0 or not begin:
-        raise StackingError("Best responses need a start and an epsilon of at least 0.", place="equilibrium", value=epsilon)
-    return [_reach(payoff, name, profile, epsilon, weight, most_rounds) for name, profile in begin.items()]
+    _check(begin, epsilon, choices)
+    found = []
+    for name, profile in begin.items():
+        found.append(_reach(payoff, name, profile, epsilon, choices, weight, most_rounds))
+        done(1)
+    return found
+
+
+def _check(begin: Mapping[str, Profile], epsilon: float, choices: int) -> None:
+    """Check what a search begins with."""
+    if not 0.0 <= epsilon < inf:
+        raise StackingError(
+            "Epsilon is no gain.", place="equilibrium", key="epsilon", value=epsilon, allowed="a number of at least 0"
+        )
+    whole_number(choices, "choices", least=2, place="equilibrium")
+    if not begin:
+        raise StackingError("Best responses need a start.", place="equilibrium", key="begin", value=0, allowed="1 or more")
+    for name, profile in begin.items():
+        if not profile or not all(0 <= k < choices for k in profile):
+            raise StackingError(
+                "A start has no players, or one with a choice that does not exist.", place="equilibrium", key=name,
+                value=profile, allowed=f"numbers 0..{choices - 1}",
+            )  # fmt: skip
 
 
 def _reach(
-    payoff: Payoff, name: str, profile: Profile, epsilon: float, weight: Sequence[float] | None, most_rounds: int
+    payoff: Payoff, name: str, profile: Profile, epsilon: float, choices: int, weight: Sequence[float] | None, most_rounds: int
 ) -> Reached:
     """Return where one start leads."""
     seen, rounds, settled = {profile}, 0, False
     while rounds < most_rounds and not settled:
         before, rounds = profile, rounds + 1
         for player in range(len(profile)):
-            if gain(payoff, profile, player) > epsilon:
-                profile = switch(profile, player)
+            gain, to = best_other(payoff, profile, player, choices)
+            if gain > epsilon:
+                profile = switch(profile, player, to)
         settled = profile == before
         if not settled and profile in seen:
             break  # the same round would follow again
         seen.add(profile)
     weights = np.ones(len(profile)) if weight is None else np.asarray(weight, dtype=np.float64)
-    share = float(weights @ np.array(profile) / weights.sum())
-    left = max(gain(payoff, profile, player) for player in range(len(profile)))
-    return Reached(name, profile, share, rounds, settled, left)
-
-
-# ---- types of FSP ----------------------------------------------------------------------------------------------------
-def type_names(game: Game, edges_mw: Sequence[float] = SIZE_EDGES_MW) -> list[str]:
-    """Return the type of each FSP, (F,): what it consists of, and its size class."""
-    names = []
-    for portfolio in game.portfolios:
-        low, high = next((a, b) for a, b in pairwise(edges_mw) if a <= portfolio.rated_mw < b)
-        names.append(f"{kind_of(portfolio)} {low:g}-{high:g} MW" if np.isfinite(high) else f"{kind_of(portfolio)} {low:g}+ MW")
-    return names
-
-
-def type_payoff(game: Game, types: Sequence[str], costs: Sequence[Cost] = ()) -> tuple[list[str], Payoff]:
-    """Return the types in order and what each earns, EUR/kW-year, if all its members consent (1) or bid themselves (0).
-
-    A type switches as a whole. Payoff = mean flex revenue over the scenarios / (rated kW x years) - costs of the choice
-    of each member / rated kW.
-
-    Args:
-        game: its FSPs.
-        types: (F,) type of each FSP.
-        costs: of the choices, per FSP.
-    """
-    names = list(dict.fromkeys(types))
-    member = np.array([[own == name for own in types] for name in names], dtype=np.float64)
-    rated_kw = member @ np.array([1000.0 * p.rated_mw for p in game.portfolios])
-    years = float(np.mean(game.library.length)) * MTU_H / HOURS_PER_YEAR
-    price = np.array([yearly_eur(FspChoice.BID_ITSELF, costs), yearly_eur(FspChoice.CONSENT, costs)])
-
-    def payoff(profile: Profile) -> FloatArray:
-        choice = dict(zip(names, profile, strict=True))
-        entries = [(FspChoice.CONSENT if choice[own] else FspChoice.BID_ITSELF).value for own in types]
-        earned = member @ game.flex_eur(entries).mean(axis=0) / (rated_kw * years)
-        return earned - member.sum(axis=1) * price[list(profile)] / rated_kw
-
-    return names, payoff
-
-
-# ---- output ----------------------------------------------------------------------------------------------------------
-def to_text(found: Sequence[Reached], names: Sequence[str], played: int) -> str:
-    """Return the reached share of each start, and who consents."""
-    rows = [
-        [
-            r.start, percent(r.share_frac), str(r.rounds), "yes" if r.settled else "no", f"{r.most_gain:.3f}",
-            ", ".join(name for name, c in zip(names, r.profile, strict=True) if c) or "nobody",
-        ]
-        for r in found
-    ]  # fmt: skip
-    header = ["start", "FSPs that consent", "rounds", "settled", "largest gain left, EUR/kW-year", "who consents"]
-    return f"{render(header, rows)}\n\n{len(names)} types, {played} profiles played"
-
-
-def to_data(found: Sequence[Reached], names: Sequence[str], played: int) -> dict[str, Any]:
-    """Return the same as plain data for JSON."""
-    return {"types": list(names), "played": played, "starts": [asdict(r) for r in found]}
+    share = np.bincount(profile, weights=weights, minlength=choices) / weights.sum()
+    gains = tuple(best_other(payoff, profile, player, choices)[0] for player in range(len(profile)))
+    earned = tuple(float(x) for x in payoff(profile))
+    return Reached(name, profile, tuple(float(x) for x in share), rounds, settled, earned, gains)

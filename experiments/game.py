@@ -29,7 +29,7 @@ CHOICES = tuple(choice.value for choice in FspChoice)
 
 @dataclass
 class Game:
-    """Plays profiles: for each FSP the name of a consent policy or a choice (`consent`, `bid_itself`, `leave`).
+    """Plays profiles: for each FSP the name of a consent policy or a choice (`FspChoice`).
 
     Results are kept, so that a profile is simulated once. Nothing but the entries of a profile differs between two of
     them: scenarios, strategies and the seeds of their draws are the same.
@@ -96,6 +96,22 @@ class Game:
             self._group = Group(contest, [self.design])
         self.played += 1
         return self._group.play("game", strategy, lambda steps: None).flows[0][..., : f.CASH_W].sum(axis=-1)
+
+
+def check_asks(design: Design) -> None:
+    """Check that a design asks for consent, so that an answer can change something.
+
+    Raises:
+        StackingError: for a design that forwards nothing, or everything.
+    """
+    if design.shares and design.rules.consent == "per_bid":
+        return
+    raise StackingError(
+        "The design asks nobody for consent.", place=f"design {design.name}", key="consent",
+        value="mandatory" if design.shares else "nothing is forwarded",
+        allowed="designs that forward local bids whose owners consent",
+        remedy="Use norflex, norflex_eam, sthlmflex or sthlmflex_eam.",
+    )  # fmt: skip
 
 
 def under(strategy: Strategy, text: str) -> Strategy:

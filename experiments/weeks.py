@@ -63,7 +63,7 @@ def adapt(policy: ConsentPolicy, weeks: Sequence[Play], rated_mw: Sequence[float
         revenue = play(profile)
         other = None
         if isinstance(policy, BestResponse):
-            other = np.array([play(switch(profile, k))[k] for k in range(len(profile))])
+            other = np.array([play(switch(profile, k, 1 - profile[k]))[k] for k in range(len(profile))])
         state = policy.after_week(state, WeekRevenue(revenue, np.asarray(rated_mw, dtype=np.float64), other))
         consent.append(profile)
         earned.append(revenue)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from stacking.errors import StackingError
 
 from ..seeds import UintArray
@@ -22,7 +24,7 @@ class WeekRevenue:
             scenarios; None where nobody asks for it.
 
     Raises:
-        StackingError: for vectors that do not match, or sizes that are not positive.
+        StackingError: for vectors that do not match, sizes that are not positive, or what is no number.
     """
 
     earned_eur: FloatArray
@@ -37,6 +39,10 @@ class WeekRevenue:
                 "Revenue and size of a week do not match.", place="WeekRevenue", key="shape", value=sorted(shapes),
                 allowed="vectors of one length, sizes above 0",
             )  # fmt: skip
+        if not all(np.isfinite(x).all() for x in (self.earned_eur, self.rated_mw, self.other_choice_eur) if x is not None):
+            raise StackingError(
+                "A week has a revenue or size that is no number.", place="WeekRevenue", key="earned_eur", allowed="finite EUR, MW"
+            )
 
 
 class ConsentPolicy(Protocol):

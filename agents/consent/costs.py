@@ -12,7 +12,10 @@ from .choice import FspChoice
 
 @dataclass(frozen=True)
 class Cost:
-    """One cost of an FSP that makes a choice, EUR/year (>= 0); source is an address, or begins with "assumed"."""
+    """One cost of a way to balancing, EUR/year and FSP (>= 0); source holds an address, or begins with "assumed".
+
+    `choice` is the way: `CONSENT` (also paid under `BOTH`), `BID_ITSELF` (likewise), or any other choice for itself.
+    """
 
     name: str
     choice: FspChoice
@@ -41,7 +44,7 @@ COSTS: tuple[Cost, ...] = (
     Cost(
         "balance party's weekly fee, own bids", FspChoice.BID_ITSELF, 30.0 * 52.0,
         "30 EUR/week (2021), https://nordicbalancingmodel.net/agreement-on-harmonisation-of-the-brp-imbalance-fee-level-for-"
-        "sweden-norway-and-finland; that an FSP bears it alone is an upper bound",
+        "sweden-norway-and-finland/; that an FSP bears it alone is an upper bound",
     ),
     Cost("prequalification, own bids", FspChoice.BID_ITSELF, 600.0, "assumed: 3,000 EUR for tests, over 5 years"),
     Cost("effort, own bids", FspChoice.BID_ITSELF, 1000.0, "assumed: an operator's time for daily bids"),
@@ -50,8 +53,11 @@ COSTS: tuple[Cost, ...] = (
 
 
 def yearly_eur(choice: FspChoice, costs: Sequence[Cost] = COSTS) -> float:
-    """Return the sum of the costs of a choice, EUR/year."""
-    return sum(cost.eur_per_year for cost in costs if cost.choice is choice)
+    """Return the sum of the costs of a choice, EUR/year; who uses both ways pays for both."""
+    ways = (
+        {choice} | ({FspChoice.CONSENT} if choice.consents else set()) | ({FspChoice.BID_ITSELF} if choice.bids_itself else set())
+    )
+    return sum(cost.eur_per_year for cost in costs if cost.choice in ways)
 
 
 def scaled(factor: float, costs: Sequence[Cost] = COSTS) -> tuple[Cost, ...]:

@@ -64,6 +64,11 @@ class Bandit(Weekly):
             raise StackingError("Unknown rule of a bandit.", key="rule", value=self.rule, allowed="greedy, ucb")
         if self.rule == "greedy":
             check_share(self.explore_frac, "0.1", key="explore_frac")
+        elif not 0.0 <= self.explore_frac < float("inf"):
+            raise StackingError(
+                "The weight of exploration is no number of at least 0.", place="bandit:ucb", key="explore_frac",
+                value=self.explore_frac, allowed="at least 0", remedy="Use for example 1.",
+            )  # fmt: skip
 
     @property
     def name(self) -> str:
@@ -98,6 +103,11 @@ class BestResponse(Weekly):
     def __post_init__(self) -> None:
         """Check the numbers."""
         check_share(self.inertia_frac, "0.5", key="inertia_frac")
+        if not 0.0 <= self.epsilon_eur < float("inf"):
+            raise StackingError(
+                "The gain from which a switch is worth it is no amount.", place="best_response", key="epsilon_eur",
+                value=self.epsilon_eur, allowed="at least 0 EUR",
+            )  # fmt: skip
 
     @property
     def name(self) -> str:
@@ -134,7 +144,16 @@ class Imitation(Weekly):
 
     @classmethod
     def on(cls, graph: nx.Graph, names: Sequence[str], copy_frac: float = 0.3) -> Self:
-        """Return the policy on a graph of portfolio names (`neighbour_graph`), rows in the order of `names`."""
+        """Return the policy on a graph of portfolio names (`neighbour_graph`), rows in the order of `names`.
+
+        Raises:
+            StackingError: if graph and rows do not have the same names.
+        """
+        if odd := sorted(set(graph.nodes) ^ set(names)):
+            raise StackingError(
+                "Neighbourhood graph and portfolios do not have the same names.", place="imitation", key="neighbours",
+                value=odd[0], remedy="Make the graph with neighbour_graph from the names of these portfolios.",
+            )  # fmt: skip
         row = {name: k for k, name in enumerate(names)}
         return cls(tuple(tuple(sorted(row[other] for other in graph.neighbors(name))) for name in names), copy_frac)
 

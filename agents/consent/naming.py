@@ -22,8 +22,12 @@ NUMBERED: dict[str, Callable[[float], ConsentPolicy]] = {"random": RandomShare, 
 WEEKLY = "best_response, bandit, bandit:ucb, imitation:PROBABILITY"
 
 
-def parse_consent(text: str) -> ConsentPolicy | None:
+def parse_consent(text: str, place: str = "") -> ConsentPolicy | None:
     """Return the policy of a name such as "always", "random:0.5" or "break_even"; "own" leaves it to the strategy (None).
+
+    Args:
+        text: the name.
+        place: where it stands, for messages.
 
     Raises:
         StackingError: for anything else; weekly learners have no meaning within one episode.
@@ -36,6 +40,7 @@ def parse_consent(text: str) -> ConsentPolicy | None:
     weekly = kind in ("best_response", "bandit", "imitation")
     raise StackingError(
         "A weekly learner needs several weeks." if weekly else "Unknown consent policy.",
+        place=place,
         key="consent",
         value=text,
         allowed="own, always, never, random:SHARE, random_fsps:SHARE with SHARE in 0..1, break_even, logit:SCALE",
@@ -50,7 +55,7 @@ def parse_weekly(text: str, graph: nx.Graph | None = None, names: Sequence[str] 
         StackingError: for an unknown name, or imitation without a graph.
     """
     kind, _, rest = text.strip().lower().partition(":")
-    if text == "best_response":
+    if (kind, rest) == ("best_response", ""):
         return BestResponse()
     if kind == "bandit" and rest in ("", "greedy", "ucb"):
         return Bandit("ucb", 1.0) if rest == "ucb" else Bandit()

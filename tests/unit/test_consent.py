@@ -215,16 +215,18 @@ class Noise:
         return action, (seeds, k + 1)
 
 
-OFFERED = [at.LFM_SHARE_UP, at.LFM_SHARE_DN, at.MFRR_SHARE_UP, at.MFRR_SHARE_DN]
+BALANCING = [at.MFRR_SHARE_UP, at.MFRR_SHARE_DN]
 
 
 @pytest.mark.parametrize(
     ("wrap", "changed"),
     [
         *((lambda s, t=t: with_consent(s, t), [at.CONSENT]) for t in ("always", "never", "random:0.5", "break_even", "logit")),
-        (lambda s: WithChoice(s, FspChoice.CONSENT), [at.CONSENT]),
+        (lambda s: WithChoice(s, FspChoice.CONSENT), [at.CONSENT, *BALANCING]),
         (lambda s: WithChoice(s, FspChoice.BID_ITSELF), [at.CONSENT]),
-        (lambda s: WithChoice(s, FspChoice.LEAVE), [at.CONSENT, *OFFERED]),
+        (lambda s: WithChoice(s, FspChoice.BOTH), [at.CONSENT]),
+        (lambda s: WithChoice(s, FspChoice.LOCAL_ONLY), [at.CONSENT, *BALANCING]),
+        (lambda s: WithChoice(s, FspChoice.LEAVE), [at.CONSENT, at.LFM_SHARE_UP, at.LFM_SHARE_DN, *BALANCING]),
     ],
 )
 def test_a_wrapper_changes_no_byte_of_other_columns_or_closed_ones(wrap, changed: list[int]) -> None:
@@ -239,7 +241,8 @@ def test_a_wrapper_changes_no_byte_of_other_columns_or_closed_ones(wrap, changed
         assert action[0].tobytes() == wish[0].tobytes()
         assert not np.array_equal(action[1:, at.CONSENT], wish[1:, at.CONSENT])
         if len(changed) > 1:
-            assert (action[1:, changed] == 0.0).all()
+            assert (action[1:, changed[1:]] == 0.0).all()
+            assert (wish[1:, changed[1:]] > 0.0).all()
 
 
 def test_a_policy_changes_no_draw_of_the_strategy_in_a_population() -> None:
@@ -269,7 +272,8 @@ def test_costs_have_sources_and_bands_scale_only_what_is_assumed() -> None:
     assert {c.choice for c in COSTS} == {FspChoice.CONSENT, FspChoice.BID_ITSELF}
     assert all(c.assumed or "https://" in c.source for c in COSTS)
     assert yearly_eur(FspChoice.CONSENT) == 150.0
-    assert yearly_eur(FspChoice.LEAVE) == 0.0
+    assert yearly_eur(FspChoice.LEAVE) == yearly_eur(FspChoice.LOCAL_ONLY) == 0.0
+    assert yearly_eur(FspChoice.BOTH) == yearly_eur(FspChoice.CONSENT) + yearly_eur(FspChoice.BID_ITSELF)
     known = sum(c.eur_per_year for c in COSTS if not c.assumed)
     own = yearly_eur(FspChoice.BID_ITSELF)
     assert known > 0.0

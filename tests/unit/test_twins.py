@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from stacking.agents.consent import Always, Bandit, BestResponse, Cost, FspChoice, yearly_eur
 from stacking.agents.strategies import closed_action
 from stacking.errors import StackingError
-from stacking.experiments import equilibrium, twins, weeks
+from stacking.experiments import equilibrium, fsp_types, twins, weeks
 from stacking.experiments.cli import app
 from stacking.experiments.game import Game
 from stacking.layout import action_layout
@@ -100,27 +100,27 @@ def test_the_others_are_unchanged_where_bids_are_large_enough_alone() -> None:
 
 # ---- equilibrium -----------------------------------------------------------------------------------------------------
 def test_pooling_tips(game: Game) -> None:
-    names, payoff = equilibrium.type_payoff(game, ["a", "b"])
+    names, payoff = fsp_types.type_payoff(game, ["a", "b"])
     assert names == ["a", "b"]
-    found = {r.start: r for r in equilibrium.search(payoff, equilibrium.starts(2), epsilon=0.0)}
-    assert (found["all in"].profile, found["all in"].share_frac, found["all in"].settled) == ((1, 1), 1.0, True)
-    assert (found["all out"].profile, found["all out"].share_frac, found["all out"].settled) == ((0, 0), 0.0, True)
+    found = {r.start: r for r in equilibrium.search(payoff, equilibrium.starts(2, ["out", "in"]), epsilon=0.0)}
+    assert (found["all in"].profile, found["all in"].share_frac, found["all in"].settled) == ((1, 1), (0.0, 1.0), True)
+    assert (found["all out"].profile, found["all out"].share_frac, found["all out"].settled) == ((0, 0), (1.0, 0.0), True)
     assert found["all in"].most_gain == pytest.approx(-28.0 / 600.0 * HOURS_PER_YEAR / 3.0)
     assert found["all out"].most_gain == pytest.approx(0.0, abs=1e-9)
 
 
 def test_members_of_one_type_switch_together(game: Game) -> None:
-    types = equilibrium.type_names(game)
+    types = fsp_types.type_names(game)
     assert types == ["battery 0.2-1 MW"] * 2
-    names, payoff = equilibrium.type_payoff(game, types)
-    found = equilibrium.search(payoff, equilibrium.starts(len(names)), epsilon=0.0)
-    assert [r.share_frac for r in found[:2]] == [1.0, 1.0]
+    names, payoff = fsp_types.type_payoff(game, types)
+    found = equilibrium.search(payoff, equilibrium.starts(len(names), ["out", "in"]), epsilon=0.0)
+    assert [r.share_frac for r in found[:2]] == [(0.0, 1.0)] * 2
 
 
 def test_costs_are_charged_per_member(game: Game) -> None:
     costs = (Cost("c", FspChoice.CONSENT, 30.0, "assumed"), Cost("b", FspChoice.BID_ITSELF, 60.0, "assumed"))
-    _, free = equilibrium.type_payoff(game, ["x", "x"])
-    _, paid = equilibrium.type_payoff(game, ["x", "x"], costs)
+    _, free = fsp_types.type_payoff(game, ["x", "x"])
+    _, paid = fsp_types.type_payoff(game, ["x", "x"], costs)
     assert free((1,)) - paid((1,)) == pytest.approx(2 * yearly_eur(FspChoice.CONSENT, costs) / 1200.0)
     assert free((0,)) - paid((0,)) == pytest.approx(2 * 60.0 / 1200.0)
 
@@ -140,9 +140,9 @@ def test_a_circle_and_epsilon() -> None:
         return -np.array(p, dtype=float)
 
     (out,) = equilibrium.search(better_out, {"all in": (1, 1, 1)}, epsilon=0.1, weight=[1, 1, 2])
-    assert (out.profile, out.share_frac, out.rounds, out.most_gain) == ((0, 0, 0), 0.0, 2, -1.0)
-    assert equilibrium.starts(50, seed=1)["random 1"] == equilibrium.starts(50, seed=1)["random 1"]
-    assert equilibrium.starts(50, seed=1)["random 1"] != equilibrium.starts(50, seed=2)["random 1"]
+    assert (out.profile, out.share_frac, out.rounds, out.most_gain) == ((0, 0, 0), (1.0, 0.0), 2, -1.0)
+    assert equilibrium.starts(50, ["out", "in"], seed=1)["random 1"] == equilibrium.starts(50, ["out", "in"], seed=1)["random 1"]
+    assert equilibrium.starts(50, ["out", "in"], seed=1)["random 1"] != equilibrium.starts(50, ["out", "in"], seed=2)["random 1"]
     with pytest.raises(StackingError):
         equilibrium.search(better_out, {}, epsilon=0.1)
 
@@ -172,6 +172,6 @@ def test_commands_print_what_they_found() -> None:
     assert len(one["own_eur"]) == 2
     done = CliRunner().invoke(app, ["equilibrium", *small, "--starts", "0"])
     assert done.exit_code == 0, done.output
-    assert [s["start"] for s in json.loads(done.stdout)["starts"]] == ["all in", "all out"]
+    assert [s["start"] for s in json.loads(done.stdout)["starts"]] == [f"all {c.value}" for c in FspChoice]
     done = CliRunner().invoke(app, ["twins", "--days", "1", "--seeds", "2", "--fsp", "nobody"])
     assert done.exit_code == 2
