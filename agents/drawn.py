@@ -113,7 +113,7 @@ def draw_consents(names: Iterable[str | Portfolio], name_or_file: str | Path = "
     Raises:
         StackingError: for an unknown or invalid file, an unknown policy in it, or a seed that is no such number.
     """
-    weights, key = load_population(name_or_file).strategy.consent_weight or {"own": 1.0}, _key(seed)
+    weights, key = load_population(name_or_file).strategy.consent_weight, _key(seed)
     for text in weights:
         parse_consent(text, place=f"{name_or_file}, strategy.consent_weight")
     called = (p if isinstance(p, str) else p.name for p in names)

@@ -1,4 +1,4 @@
-"""Consent policies: hand-solved gains, draws, learners; wrappers that touch nothing but their columns."""
+"""Consent policies: hand-solved gains and draws; wrappers that touch nothing but their columns."""
 
 from __future__ import annotations
 
@@ -10,27 +10,21 @@ import pytest
 from stacking import layout as at
 from stacking.agents.consent import (
     COSTS,
-    Bandit,
-    BestResponse,
     BreakEven,
     Cost,
     FspChoice,
     GainTerms,
-    Imitation,
     Logit,
     RandomFsps,
-    WeekRevenue,
     WithChoice,
     WithConsent,
     forwarding_gain_eur,
     parse_consent,
-    parse_weekly,
     scaled,
     with_consent,
     yearly_eur,
 )
 from stacking.agents.drawn import draw_consents
-from stacking.agents.neighbours import neighbour_graph
 from stacking.agents.population import Population
 from stacking.agents.seeds import row_seeds, uniform
 from stacking.agents.strategies import closed_action, make_strategy
@@ -137,67 +131,6 @@ def test_what_has_no_meaning_within_an_episode_is_refused(text: str) -> None:
     assert caught.value.key == "consent"
 
 
-# ---- learners --------------------------------------------------------------------------------------------------------
-def week(earned: list[float], other: list[float] | None = None, rated: list[float] | None = None) -> WeekRevenue:
-    return WeekRevenue(np.array(earned), np.array(rated or [1.0] * len(earned)), None if other is None else np.array(other))
-
-
-@pytest.mark.parametrize(("policy", "wrong_frac"), [(Bandit(explore_frac=0.0), 0.0), (Bandit(explore_frac=0.2), 0.1)])
-def test_a_bandit_tries_both_and_keeps_what_pays(policy: Bandit, wrong_frac: float) -> None:
-    n = 500
-    pays = np.where(np.arange(n) % 2 == 0, 1.0, -1.0)  # consent pays for even rows only
-    state, found = policy.start(row_seeds(n, 4)), []
-    assert 0.4 < state.choice.mean() < 0.6
-    for k in range(40):
-        found.append(state.choice)
-        state = policy.after_week(state, week((10.0 + state.choice * pays).tolist()))
-        if k == 1:
-            assert (np.array(found).sum(axis=0) == 1).all()  # both arms once
-    right = np.array(found[2:]) == (pays > 0)
-    assert 1.0 - right.mean() == pytest.approx(wrong_frac, abs=0.01)
-    assert np.allclose(state.mean_eur[:, 0], 10.0)
-    assert np.allclose(state.mean_eur[:, 1], 10.0 + pays)
-
-
-def test_ucb_returns_to_the_worse_arm_ever_more_rarely() -> None:
-    policy = Bandit("ucb", 1.0)
-    state, found = policy.start(row_seeds(1, 5)), []
-    for _ in range(300):
-        found.append(int(state.choice[0]))
-        state = policy.after_week(state, week([float(state.choice[0])]))
-    assert found.count(0) > 3
-    assert found[:150].count(0) > found[150:].count(0)
-
-
-def test_best_response_switches_where_the_other_choice_earned_more_than_epsilon() -> None:
-    policy = BestResponse(epsilon_eur=1.0)
-    state = policy.start(row_seeds(4, 6))
-    after = policy.after_week(state, week([5.0, 5.0, 5.0, 5.0], [6.5, 6.0, 4.0, 9.0]))
-    assert (after.choice != state.choice).tolist() == [True, False, False, True]
-    lazy = BestResponse(inertia_frac=1.0)
-    assert (lazy.after_week(state, week([0.0] * 4, [9.0] * 4)).choice == state.choice).all()
-    with pytest.raises(StackingError):
-        policy.after_week(state, week([5.0] * 4))
-
-
-def test_imitation_copies_the_neighbour_that_earned_most_per_mw() -> None:
-    names = ["a", "b", "c", "d"]
-    graph = neighbour_graph(names, [0] * 4, within=0, across=0)
-    graph.add_edges_from([("a", "b"), ("b", "c")])
-    policy = Imitation.on(graph, names, 1.0)
-    assert policy.neighbours == ((1,), (0, 2), (1,), ())
-    state = policy.start(row_seeds(4, 7))
-    state = type(state)(state.seeds, np.array([1, 0, 0, 1]), 0, state.count, state.mean_eur)
-    # per MW: a 3, b 1, c 2 (10 EUR for 5 MW), d 0: b copies a, a and c have no better neighbour, d has none
-    after = policy.after_week(state, week([3.0, 1.0, 10.0, 0.0], rated=[1.0, 1.0, 5.0, 1.0]))
-    assert after.choice.tolist() == [1, 1, 0, 1]
-    never = Imitation.on(graph, names, 0.0)
-    assert never.after_week(state, week([3.0, 1.0, 10.0, 0.0])).choice.tolist() == [1, 0, 0, 1]
-    assert parse_weekly("imitation:0.5", graph, names).name == "imitation:0.5"
-    with pytest.raises(StackingError):
-        parse_weekly("imitation:0.5")
-
-
 # ---- wrappers --------------------------------------------------------------------------------------------------------
 class Noise:
     """Wishes drawn numbers in every column, different each tick."""
@@ -300,6 +233,10 @@ def test_a_population_file_draws_consent_per_fsp(tmp_path) -> None:
     assert draw_consents(names[7:9], file, seed=1) == drawn[7:9]
     assert draw_consents(names, file, seed=2) != drawn
     assert set(draw_consents(names, "mixed")) == {"own"}
+    file.with_name("odd.toml").write_text(OWN_FILE.replace("never", "bandit"))
+    with pytest.raises(StackingError) as caught:
+        draw_consents(names, file.with_name("odd.toml"))
+    assert (caught.value.value, "odd.toml" in caught.value.place) == ("bandit", True)
     chosen = players.chosen_players(Request(population=f"{file}:20"))
     mixed = players.mixed_strategies(chosen, make_strategy)
     assert all(label.endswith(("[always]", "[never]")) for label in mixed.assignment)
