@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from stacking.agents.consent import Always, Bandit, BestResponse, Cost, FspChoice, yearly_eur
+from stacking.agents.consent import COSTS, Always, Bandit, BestResponse, Cost, FspChoice, yearly_eur
 from stacking.agents.strategies import closed_action
 from stacking.errors import StackingError
 from stacking.experiments import equilibrium, fsp_types, twins, weeks
 from stacking.experiments.cli import app
-from stacking.experiments.game import Game
+from stacking.experiments.game import Game, check_asks
 from stacking.layout import action_layout
 from stacking.units import HOURS_PER_YEAR
 
@@ -147,6 +147,62 @@ def test_a_circle_and_epsilon() -> None:
         equilibrium.search(better_out, {}, epsilon=0.1)
 
 
+CHOICES = tuple(FspChoice)
+
+
+def test_types_choose_among_all_ways_and_nobody_gains_by_another(game: Game) -> None:
+    names, payoff = fsp_types.type_payoff(game, ["a", "b"], COSTS, CHOICES)
+    begin = equilibrium.starts(2, [c.value for c in CHOICES], random=3, seed=2)
+    epsilon = 0.01
+    found = equilibrium.search(payoff, begin, epsilon=epsilon, choices=len(CHOICES))
+    assert len(found) == len(CHOICES) + 3
+    ends = {r.start: tuple(CHOICES[k] for k in r.profile) for r in found}
+    assert ends["all consent"] == (FspChoice.CONSENT,) * 2
+    # from own bids, which cost most, each goes for itself: alone nobody reaches the minimum, so nothing is worth a fee
+    assert ends["all bid_itself"] == ends["all local_only"] == (FspChoice.LOCAL_ONLY,) * 2
+    assert ends["all both"] == (FspChoice.CONSENT,) * 2  # as pooled, without the costs of own bids
+    for r in found:
+        assert r.settled
+        # by hand, without the search: EUR/kW-year of both batteries (600 kW, 3 h) for every choice of one of them
+        for k in range(2):
+            entries = [CHOICES[c].value for c in r.profile]
+            earned = []
+            for choice in (CHOICES[r.profile[k]], *CHOICES):
+                entries[k] = choice.value
+                year = game.flex_eur(entries).mean(axis=0)[k] * HOURS_PER_YEAR / 3.0
+                earned.append((year - yearly_eur(choice)) / 600.0)
+            assert r.payoff[k] == pytest.approx(earned[0])
+            assert max(earned) - earned[0] <= epsilon
+    text = fsp_types.to_text(found, names, CHOICES, COSTS, game)
+    assert f"End 1 of {len(set(ends.values()))} (from all consent, " in text
+    assert "bid_itself 4,660 (1,560 of it sourced)" in text
+
+
+@pytest.mark.parametrize(
+    ("make", "key"),
+    [
+        (lambda: equilibrium.search(lambda p: np.zeros(1), {"x": (0,)}, epsilon=float("nan")), "epsilon"),
+        (lambda: equilibrium.search(lambda p: np.zeros(1), {"x": (0,)}, epsilon=float("inf")), "epsilon"),
+        (lambda: equilibrium.search(lambda p: np.zeros(1), {"x": (2,)}, epsilon=0.0), "x"),
+        (lambda: equilibrium.search(lambda p: np.zeros(1), {"x": ()}, epsilon=0.0), "x"),
+        (lambda: equilibrium.search(lambda p: np.zeros(1), {}, epsilon=0.0), "begin"),
+        (lambda: equilibrium.search(lambda p: np.zeros(1), {"x": (0,)}, epsilon=0.0, choices=1), "choices"),
+        (lambda: equilibrium.starts(2, ["a", "b"], random=-1), "starts"),
+        (lambda: fsp_types.checked_choices(["consent", "stay"]), "choice"),
+        (lambda: fsp_types.checked_choices(["consent", "consent"]), "choice"),
+        (lambda: fsp_types.checked_choices(["consent"]), "choice"),
+        (lambda: fsp_types.type_names(pair(), (0.0, 0.5)), "edges_mw"),
+        (lambda: check_asks(design("parallel")), "consent"),
+        (lambda: check_asks(design("mandatory")), "consent"),
+        (lambda: pair().flex_eur(("always", "sometimes")), "consent"),
+    ],
+)
+def test_bad_input_is_named(make: Any, key: str) -> None:
+    with pytest.raises(StackingError) as caught:
+        make()
+    assert caught.value.key == key
+
+
 # ---- weeks -----------------------------------------------------------------------------------------------------------
 def test_learners_over_weeks(game: Game) -> None:
     seeds = weeks.fsp_seeds(["a", "b"], 3)
@@ -175,3 +231,6 @@ def test_commands_print_what_they_found() -> None:
     assert [s["start"] for s in json.loads(done.stdout)["starts"]] == [f"all {c.value}" for c in FspChoice]
     done = CliRunner().invoke(app, ["twins", "--days", "1", "--seeds", "2", "--fsp", "nobody"])
     assert done.exit_code == 2
+    done = CliRunner().invoke(app, ["twins", "--days", "1", "--seeds", "2", "--design", "parallel", "--json"])
+    assert done.exit_code == 2
+    assert "asks nobody" in done.output
