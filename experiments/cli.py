@@ -43,8 +43,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench, name="bench")
-app.command()(twins)
-app.command()(equilibrium)
 
 
 def main() -> None:
@@ -257,6 +255,10 @@ def calibrate(
         print_json(fitting.to_data(done))
     else:
         typer.echo(fitting.to_text(done))
+
+
+app.command()(twins)
+app.command()(equilibrium)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,7 @@ from .options import (
     Population,
     PortfolioFile,
     Seed,
-    Seeds,
     Settings,
-    Split,
     Tuned,
 )
 from .terminal import command, note, print_json, progress_bar
@@ -25,6 +23,8 @@ from .terminal import command, note, print_json, progress_bar
 Design = Annotated[str, typer.Option("--design", help="Design or .toml file.")]
 Plays = Annotated[str | None, typer.Option("--strategy", help="Strategy of all; of a population mixed, else stacked.")]
 SEEDS = 10
+Seeds = Annotated[int | None, typer.Option(help=f"Number of paired scenarios ({SEEDS}; of price files: all).")]
+Split = Annotated[str | None, typer.Option(help="train, validation (as it stands) or test.")]
 
 
 @command

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from stacking.errors import StackingError
 from stacking.units import HOURS_PER_YEAR, MTU_H
 
+from ..agents.consent import parse_consent
 from ..agents.drawn import kind_of
 from .compare import figure
-from .game import Game
+from .game import CHOICES, Game
 from .metric import EUR, Metric
 from .stats import RESAMPLES, FloatArray, Interval
 from .tables import bracketed, number, render
@@ -97,7 +98,13 @@ def chosen_rows(game: Game, names: Sequence[str], first: int) -> list[int]:
 def twins(
     game: Game, rows: Sequence[int], others: str = "own", *, seed: int = 0, done: Callable[[int], None] = lambda _: None
 ) -> list[Twin]:
-    """Return the twin of each row; all others follow the policy `others` (own: what their strategy wants)."""
+    """Return the twin of each row; all others follow the policy or choice `others` (own: what their strategy wants).
+
+    Raises:
+        StackingError: for an unknown name.
+    """
+    if others not in CHOICES:
+        parse_consent(others, place="--others")
     found = []
     for row in rows:
         found.append(twin(game, row, (others,) * len(game.portfolios), seed=seed))

@@ -61,5 +61,14 @@ def yearly_eur(choice: FspChoice, costs: Sequence[Cost] = COSTS) -> float:
 
 
 def scaled(factor: float, costs: Sequence[Cost] = COSTS) -> tuple[Cost, ...]:
-    """Return the costs with the assumed ones times a factor, for bands such as 0.8 and 1.2."""
+    """Return the costs with the assumed ones times a factor, for bands such as 0.8 and 1.2.
+
+    Raises:
+        StackingError: for a factor that is no number of at least 0.
+    """
+    if not 0.0 <= factor < float("inf"):
+        raise StackingError(
+            "The factor on the costs is no number of at least 0.", place="consent costs", key="cost_factor", value=factor,
+            allowed="at least 0", remedy="Use for example 0.8 or 1.2.",
+        )  # fmt: skip
     return tuple(replace(c, eur_per_year=c.eur_per_year * factor) if c.assumed else c for c in costs)

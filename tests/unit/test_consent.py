@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ from .observations import observation, open_mask
 ONLY_FEE = GainTerms(recent_weight_frac=1.0, own_bid_frac=0.0, lock_frac=0.0)
 
 
-def seen(n: int = 1, **more: float) -> np.ndarray:
+def seen(n: int = 1, **more: Any) -> np.ndarray:
     """Up: 4.4 MW, 40 above cost in one of four MTU; down: no power. Day-ahead 50, cost 10, fee 8, steps of 1 MW."""
     prices = {"mfrr_up_price_lag0": 100.0, **{f"mfrr_up_price_lag{k}": 50.0 for k in (1, 2, 3)}}
     prices |= {f"mfrr_dn_price_lag{k}": 60.0 for k in range(4)}
@@ -62,7 +63,7 @@ def seen(n: int = 1, **more: float) -> np.ndarray:
         ({"recent_weight_frac": 0.5, "chance_frac": 0.1, "margin_eur_per_mwh": 20.0}, {}, 4 * (6 - 0.175 * 8)),
     ],
 )
-def test_gain_by_hand(terms: dict[str, float], more: dict[str, float], gain: float) -> None:
+def test_gain_by_hand(terms: dict[str, float], more: dict[str, Any], gain: float) -> None:
     values = {"recent_weight_frac": 1.0, "own_bid_frac": 0.0, "lock_frac": 0.0} | terms
     found = forwarding_gain_eur(seen(**more), GainTerms(**values))
     assert found[0] == pytest.approx(gain, rel=1e-5)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from stacking.agents.consent import COSTS, Always, Bandit, BestResponse, Cost, FspChoice, yearly_eur
+from stacking.agents.consent import COSTS, Always, Bandit, BestResponse, Cost, FspChoice, scaled, yearly_eur
 from stacking.agents.strategies import closed_action
 from stacking.errors import StackingError
 from stacking.experiments import equilibrium, fsp_types, twins, weeks
@@ -194,6 +194,8 @@ def test_types_choose_among_all_ways_and_nobody_gains_by_another(game: Game) -> 
         (lambda: fsp_types.type_names(pair(), (0.0, 0.5)), "edges_mw"),
         (lambda: check_asks(design("parallel")), "consent"),
         (lambda: check_asks(design("mandatory")), "consent"),
+        (lambda: twins.twins(pair(), [0], "bandit"), "consent"),
+        (lambda: scaled(float("inf")), "cost_factor"),
         (lambda: pair().flex_eur(("always", "sometimes")), "consent"),
     ],
 )
