@@ -72,7 +72,7 @@ def test_gain_by_hand(terms: dict[str, float], more: dict[str, Any], gain: float
 
 
 def test_the_gain_of_down_bids_mirrors_that_of_up_bids() -> None:
-    down = {f"mfrr_up_price_lag{k}": 0.0 for k in range(4)} | {"mfrr_dn_price_lag0": 0.0, "cost_dn": 10.0}
+    down: dict[str, Any] = {f"mfrr_up_price_lag{k}": 0.0 for k in range(4)} | {"mfrr_dn_price_lag0": 0.0, "cost_dn": 10.0}
     down |= {"feasible_up_lfm_mw": 0.0, "feasible_dn_lfm_mw": 4.4}
     assert forwarding_gain_eur(seen(**down), ONLY_FEE)[0] == pytest.approx(32.0)
 

@@ -10,7 +10,6 @@ import pytest
 from stacking.agents.consent import FspChoice, parse_consent, parse_weekly, yearly_eur
 from stacking.agents.drawn import draw_consents, draw_population, kind_of
 from stacking.agents.neighbours import neighbour_graph
-from stacking.agents.strategies.base import values_of
 from stacking.agents.strategies.loading import load_strategy
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "consent.md").read_text("utf-8")
@@ -62,4 +61,4 @@ def test_the_example_strategy_offers_in_every_hour(tmp_path: Path) -> None:
     file = tmp_path / "every_hour.py"
     file.write_text(code, "utf-8")
     strategy = load_strategy(f"{file}:EveryHour")
-    assert values_of(strategy)["lfm_need_mw"] == 0.0
+    assert vars(strategy)["lfm_need_mw"] == 0.0
