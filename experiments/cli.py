@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from .bench_cli import bench
+from .consent_cli import equilibrium, twins
 from .options import (
     Backend,
     Consent,
@@ -254,6 +255,10 @@ def calibrate(
         print_json(fitting.to_data(done))
     else:
         typer.echo(fitting.to_text(done))
+
+
+app.command()(twins)
+app.command()(equilibrium)
 
 
 if __name__ == "__main__":
