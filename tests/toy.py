@@ -46,6 +46,7 @@ DESIGNS = (
     "gopacs",
     "redispatch",
     "onenet_pl",
+    "gb_stacking",
 )
 Decisions = Mapping[int, Mapping[str, float]]
 

@@ -14,7 +14,7 @@ from stacking.engine import Engine
 from stacking.invariants import check_step
 from stacking.network import load_network
 
-from ..toy import BLOCK, DN, LFM, UP, design, library, local, need, play, portfolio, tso_needs_up
+from ..toy import BLOCK, DN, LFM, UP, design, library, local, merged, need, play, portfolio, tso_needs_up
 
 
 @pytest.mark.parametrize(
@@ -138,3 +138,16 @@ def test_onenet_pl_forwards_small_bids_together_as_far_as_the_grid_carries_them(
     assert [record.energy(row).get("activated_forwarded_mwh", 0.0) for row in range(2)] == [0.5, 0.0]
     assert record.refused(0) == {"GRID_LIMIT": pytest.approx(0.3, abs=1e-4)}
     assert record.refused(1)["POOL_TRIMMED"] == pytest.approx(0.6, abs=1e-4)
+
+
+@pytest.mark.parametrize(("name", "sold"), [("gb_stacking", 0.0), ("parallel_adjusted", 1.0)])
+def test_gb_stacking_splits_an_asset_in_one_direction_only(name: str, sold: float) -> None:
+    """1 MW up is sold to the DSO; 1 MW down is offered to the balancing market for the same hour."""
+    lib = library()
+    need(lib, LFM, UP, 1.0, limit=400.0, first=BLOCK)
+    need(lib, c.MFRR, DN, 2.0, volume=2.0, reference=50.0, anchor=20.0, first=BLOCK)
+    down = {t - 3: {"mfrr_dn_share_frac": 0.2, "mfrr_dn_price": 60.0} for t in range(8, 12)}
+    record = play(design(name), lib, merged(local("up", 0.25, 100.0), down))
+    assert record.energy()["activated_lfm_mwh"] == 1.0
+    assert record.energy().get("activated_mfrr_mwh", 0.0) == sold
+    assert record.refused() == ({"OPPOSITE_SALE": 1.0} if name == "gb_stacking" else {})
