@@ -1,0 +1,121 @@
+"""The cells of a study: every combination of the values on its axes, each checked before anything runs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stacking.config import validated
+from stacking.errors import StackingError
+
+from .contest import chosen_strategy, design_of, players_of
+from .record import Scalar, Setting, Study
+
+MOST_CELLS = 9_999
+RUNS = 2
+"""Strategies that play a cell: the one asked for and the reference that is subtracted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One combination.
+
+    Attributes:
+        number: from 0, the last axis changes fastest.
+        point: (key, value) of each axis.
+        setting: what runs.
+    """
+
+    number: int
+    point: tuple[tuple[str, Scalar], ...]
+    setting: Setting
+
+    @property
+    def label(self) -> str:
+        """Return "key=value, key=value" as tables show it."""
+        return ", ".join(f"{key.split('.')[-1]}={value_text(value)}" for key, value in self.point)
+
+
+def value_text(value: Scalar) -> str:
+    """Return a value as tables show it.
+
+    >>> value_text(True), value_text(5.0), value_text("norflex_eam")
+    ('true', '5', 'norflex_eam')
+    """
+    return value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool) else f"{value:g}"
+
+
+def cells_of(study: Study, place: str) -> tuple[Cell, ...]:
+    """Return all cells of a study.
+
+    Args:
+        study: what is swept.
+        place: its file, for messages.
+
+    Raises:
+        StackingError: for more cells than can be numbered, or a cell whose design, players or strategy is not valid.
+    """
+    count = 1
+    for axis in study.axis:
+        count *= len(axis.values)
+    if count > MOST_CELLS:
+        raise StackingError(
+            "The study has too many cells.", place=place, key="axis", value=count, allowed=f"1..{MOST_CELLS:,}",
+            remedy="Give fewer values on its axes.",
+        )  # fmt: skip
+    fixed = study.model_dump(include=set(Setting.model_fields))
+    keys = [axis.key for axis in study.axis]
+    found = []
+    for number, values in enumerate(itertools.product(*(axis.values for axis in study.axis))):
+        point = tuple(zip(keys, values, strict=True))
+        found.append(Cell(number, point, _setting(fixed, point, place)))
+    _check(found, place)
+    return tuple(found)
+
+
+def episodes(study: Study, cells: int) -> int:
+    """Return the number of episodes: scenarios x (strategy and reference) x cells."""
+    return study.seeds * RUNS * cells
+
+
+def _setting(fixed: Mapping[str, Any], point: tuple[tuple[str, Scalar], ...], place: str) -> Setting:
+    data = {**fixed, "settings": dict(fixed["settings"]), "parameters": dict(fixed["parameters"])}
+    for key, value in point:
+        head, _, tail = key.partition(".")
+        if head == "parameters":
+            data["parameters"][tail] = value
+        elif head in ("rules", "products"):
+            data["settings"][key] = value
+        else:
+            data[key] = value
+    return validated(Setting, data, f"{place}, cell {', '.join(f'{k} = {v}' for k, v in point)}")
+
+
+def _check(cells: list[Cell], place: str) -> None:
+    """Build what is cheap to build of every cell, so that nothing fails in the middle of a run."""
+    seen: set[str] = set()
+    for cell in cells:
+        setting = cell.setting
+        who = repr((setting.population, setting.portfolio, setting.network, setting.seed, setting.strategy, setting.tuned,
+                    setting.consent, setting.consent_share, sorted(setting.parameters.items())))  # fmt: skip
+        try:
+            design_of(setting)
+            if who not in seen:
+                chosen_strategy(setting, players_of(setting))
+        except StackingError as error:
+            raise _located(error, cell, place) from None
+        seen.add(who)
+
+
+def _located(error: StackingError, cell: Cell, place: str) -> StackingError:
+    """Return an error of a cell with the study's file and the axis or entry that is to blame, where that can be told."""
+    tail = error.key.split(".")[-1]
+    known = {**cell.setting.settings, **dict(cell.point)}
+    key = next((k for k in known if k.split(".")[-1] == tail), error.key)
+    return StackingError(
+        error.problem, place=f"{place}, cell {cell.number} ({cell.label})", key=key, value=known.get(key, error.value),
+        allowed=error.allowed, remedy=error.remedy or "Mend this value.",
+    )  # fmt: skip
