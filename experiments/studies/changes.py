@@ -41,6 +41,7 @@ def _change(data: dict[str, Any], text: str) -> None:
         axis["values"] = value if isinstance(value, list) else [value]
         axis["source"] = f"--set; {axis.get('source', '')}"
     elif separator and isinstance(value, list) and key not in ("metrics", "groups"):
+        data.pop(key, None)
         data.setdefault("axis", []).append({"key": key, "values": value, "source": "--set"})
     elif separator and key in FIELDS:
         data[key] = value

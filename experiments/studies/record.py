@@ -83,6 +83,14 @@ class Study(Setting):
         keys = [axis.key for axis in self.axis]
         if len(set(keys)) < len(keys):
             raise ValueError(f"axes = {keys} hold a key twice")
+        fixed = {
+            *self.model_fields_set.intersection(AXIS_FIELDS),
+            *self.settings,
+            *(f"parameters.{name}" for name in self.parameters),
+        }
+        both = next((key for key in keys if key in fixed), None)
+        if both:
+            raise ValueError(f"'{both}' is fixed and swept at once; leave it out where it is fixed, or remove its axis")
         return self
 
 

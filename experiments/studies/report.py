@@ -55,12 +55,12 @@ class Report:
         """Return the study as it is printed."""
         study, shown = self.study, figures_of(self.table)
         head = [f"{self.name}: {study.title}", "", wrapped(study.question.strip(), width=width), ""]
-        header = [*(a.key.split(".")[-1] for a in study.axis), *(title_of(m) for m in study.metrics)]
+        header = [", ".join(a.key.split(".")[-1] for a in study.axis), *(title_of(m) for m in study.metrics)]
         rows = [
-            [*(value_text(v) for _, v in cell.point), *(_shown(shown, self.table, cell, m) for m in study.metrics)]
+            [", ".join(value_text(v) for _, v in cell.point), *(_shown(shown, cell, m) for m in study.metrics)]
             for cell in self.cells
         ]
-        body = [render(header, rows, width=width, left=len(study.axis))]
+        body = [render(header, rows, width=width)]
         if self.groups is not None:
             body += ["", groups_text(self.groups, width)]
         return "\n".join([*head, *body, "", *notes(study, len(self.cells), width)])
@@ -110,7 +110,7 @@ def figures_of(table: pd.DataFrame) -> Figures:
     }
 
 
-def _shown(figures: Figures, table: pd.DataFrame, cell: Cell, metric: str) -> str:
+def _shown(figures: Figures, cell: Cell, metric: str) -> str:
     found = figures.get((cell.number, metric))
     if found is None:
         return "-"
