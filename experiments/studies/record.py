@@ -37,7 +37,7 @@ class Setting(Record):
     tuned: StrictBool = True
     split: Literal["train", "validation", "test"] = "validation"
     days: Annotated[int, Field(ge=1, le=366, strict=True)] = 2
-    seeds: Annotated[int, Field(ge=2, le=10_000, strict=True)] = 8  # scenarios of a cell
+    seeds: Annotated[int, Field(ge=2, le=10_000, strict=True)] = 30  # scenarios of a cell
     seed: Count = 0  # of population and scenarios
     settings: Mapping[str, Scalar] = Field(default_factory=dict)  # keys of the design
     parameters: Mapping[str, StrictFloat | StrictInt] = Field(default_factory=dict)  # of the strategy

@@ -62,8 +62,14 @@ class Report:
         ]
         body = [render(header, rows, width=width)]
         if self.groups is not None:
-            body += ["", groups_text(self.groups, width)]
+            body += ["", groups_text(self._labelled(self.groups), width)]
         return "\n".join([*head, *body, "", *notes(study, len(self.cells), width)])
+
+    def _labelled(self, groups: pd.DataFrame) -> pd.DataFrame:
+        """Return figures by group with each cell in the place where a comparison has its design."""
+        label = {cell.number: cell.label for cell in self.cells}
+        strategy = {cell.number: cell.setting.strategy for cell in self.cells}
+        return groups.assign(design=groups["cell"].map(label), strategy=groups["cell"].map(strategy))
 
 
 def report_of(study: Study, name: str, episodes: Episodes) -> Report:

@@ -36,10 +36,10 @@ def study_table(study: Study, episodes: Episodes) -> pd.DataFrame:
 
 
 def groups_table(study: Study, episodes: Episodes) -> pd.DataFrame:
-    """Return figures by group of every cell: ``cell``, the keys of the axes, then the columns of `groups.group_table`."""
+    """Return figures by group of every cell: ``cell``, the keys of the axes, then those of `groups.group_table`."""
     parts = []
     for cell, frame in episodes.items():
-        table = group_table(frame.assign(design=cell.label), seed=study.seed)
+        table = group_table(frame, seed=study.seed).drop(columns=["design", "strategy"])
         parts.append(_placed(cell, table.loc[table["grouping"].isin(study.groups)]))
     return pd.concat(parts, ignore_index=True)
 
@@ -64,16 +64,8 @@ def _differences(study: Study, episodes: Episodes) -> list[pd.DataFrame]:
         lines.setdefault(rest_of(cell), []).append(cell)
     found = []
     for cells in lines.values():
-        worlds = pd.concat(
-            [
-                pd.DataFrame(episodes[cell].groupby("scenario", sort=True)["flex_eur"].sum())
-                .reset_index()
-                .assign(cell=cell.number)
-                for cell in cells
-            ],
-            ignore_index=True,
-        )
-        table = paired_differences(worlds, cells[0].number, value="flex_eur", group="cell", seed=study.seed)  # type: ignore[arg-type]
+        worlds = pd.concat([_worlds(cell, episodes[cell]) for cell in cells], ignore_index=True)
+        table = paired_differences(worlds, str(cells[0].number), value="flex_eur", group="cell", seed=study.seed)
         for cell, row in zip(cells[1:], table.to_dict("records"), strict=True):
             holm = row["p_holm"]
             rows = [
@@ -83,3 +75,9 @@ def _differences(study: Study, episodes: Episodes) -> list[pd.DataFrame]:
             columns = ["metric", "unit", "estimate", "low", "high", "count"]
             found.append(_placed(cell, pd.DataFrame(rows, columns=columns)))
     return found
+
+
+def _worlds(cell: Cell, episodes: pd.DataFrame) -> pd.DataFrame:
+    """Return flex revenue by scenario, all portfolios of a world added up."""
+    revenue = pd.DataFrame(episodes.groupby("scenario", sort=True)[["flex_eur"]].sum()).reset_index()
+    return revenue.assign(cell=str(cell.number))
