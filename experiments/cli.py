@@ -151,9 +151,26 @@ def _compare(request: Any, out: str | None, as_json: bool, width: int | None) ->
 @app.command()
 @command
 def designs(
-    name: Annotated[str | None, typer.Argument(help="Show one design in full, with sources.")] = None, as_json: Json = False
+    names: Annotated[list[str] | None, typer.Argument(help="One design, with sources; with --pairs two services.")] = None,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Which services may share MW, split or alternate instead.")] = False,
+    matrix: Annotated[str | None, typer.Option(help="With --pairs: TOML file of your own (docs/stacking-matrix.md).")] = None,
+    reading: Annotated[str | None, typer.Option(help="With --pairs: where sources disagree, such as enwl.")] = None,
+    as_json: Json = False,
 ) -> None:
     """List the market designs: products, gates, rules, and what is assumed."""
+    from . import pairs_view
+
+    names = names or []
+    pairs_view.check_names(names, pairs=pairs, matrix=matrix, reading=reading)
+    if pairs and as_json:
+        print_json(pairs_view.pairs_data(names, matrix, reading))
+    elif pairs:
+        typer.echo(pairs_view.pairs_text(names, matrix, reading))
+    else:
+        _designs(names[0] if names else None, as_json)
+
+
+def _designs(name: str | None, as_json: bool) -> None:
     from stacking.catalogue import load_design
 
     from . import catalogue_view as view

@@ -5,32 +5,124 @@ from __future__ import annotations
 from typing import Any
 
 from . import columns as c
+from . import flows as f
 from . import state as s
-from .build import law
-from .coordination import clear_balancing, clear_local
+from .build import law, part
+from .columns import background_column
+from .coordination import beyond_mw, book_sales, gather_offers
 from .forwarding import forward_unsold
+from .markets.merit_order import accept, background_alone_mw, shifted_need, sort_offers
 from .observe import is_due
+from .procurement import procure_jointly
 from .state import slot_of
+from .units import MTU_H, POWER_EPSILON_MW
 
 
 @law
 def clearings(
     gates: Any, products: Any, curves: Any, rules: Any, areas: Any, params: Any, series: Any, local: Any, scalars: Any,
     draws: Any, day: Any, length: int, fleets: Any, loads: Any, ring: Any, world: Any, prices: Any, offers: Any, spare: Any,
-    flow: Any, result: Any, tick: int, work: Any,
+    bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any, flow: Any, result: Any, tick: int, work: Any,
 ) -> None:  # fmt: skip
     """Clear the books that are due, then pass unsold bids on."""
     priority = draws[:, 1]
     for g in range(gates.shape[0]):
         kind = gates[g, s.KIND]
-        if (kind == s.CLEAR or kind == s.FORWARD) and is_due(gates[g], day, tick, length):
+        if kind >= s.CLEAR and is_due(gates[g], day, tick, length):
             first, count, market = tick + gates[g, s.LEAD], gates[g, s.COUNT], gates[g, s.MARKET]
             if kind == s.FORWARD:
                 forward_unsold(gates[g, s.LEDGER], gates[g, s.TARGET], slot_of(first, tick), count, gates[g, s.KNOWN_MIN],
                                products[market], rules, params, priority, ring, offers, spare, flow, work)  # fmt: skip
+            elif kind == s.JOINT:
+                procure_jointly(tick, first, products[market], curves, series[first], areas, local,
+                                scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices, offers,
+                                spare, bids, nodes, pieces, links, lists, flow, result)  # fmt: skip
             elif market == c.LFM:
                 clear_local(tick, first, count, curves[market], areas, local, scalars[c.BACKGROUND_PRIORITY], priority, params,
                             ring, fleets, loads, world, prices, offers, spare, flow, result)  # fmt: skip
             else:
                 clear_balancing(tick, first, curves[market], series[first], scalars[c.BACKGROUND_PRIORITY], priority, params,
                                 ring, fleets, loads, world, offers, spare, flow, result)  # fmt: skip
+
+
+@part
+def clear_balancing(
+    tick: int, first: int, curve: Any, at: Any, background_priority: float, priority: Any, params: Any, ring: Any, fleets: Any,
+    loads: Any, world: Any, offers: Any, spare: Any, flow: Any, result: Any,
+) -> None:  # fmt: skip
+    """Clear the balancing market for one delivery MTU in both directions.
+
+    The merit order is one for all portfolios of the world and the background; accepted MW go to the book of their
+    ledger, prices to the world ring. The need is net of what the local markets moved, once that is published.
+    """
+    slot = slot_of(first, tick)
+    up, down = shifted_need(at[background_column(0) + c.NEED], at[background_column(1) + c.NEED], world[s.SHIFT_KNOWN + slot])
+    for d in range(2):
+        sign, need = (1.0, up) if d == 0 else (-1.0, down)
+        base = background_column(d)
+        cleared = (s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot
+        if need <= POWER_EPSILON_MW:
+            world[cleared] = at[base + c.ANCHOR]
+            continue
+        n = gather_offers(ring, priority, c.MFRR, d, slot, 0, params.shape[0], offers)
+        sort_offers(offers, spare, n)
+        price, mine, others = accept(
+            offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
+            background_priority,
+        )  # fmt: skip
+        world[cleared] = price
+        result[f.ACCEPTED_MFRR_MWH] += mine * MTU_H
+        result[f.BACKGROUND_MFRR_MWH] += others * MTU_H
+        result[f.NEED_MFRR_MWH] += need * MTU_H
+        result[f.UNSERVED_MFRR_MWH] += max(0.0, need - mine - others) * MTU_H
+        book_sales(offers, n, d, tick, first, 1, params, ring, fleets, loads, flow)
+
+
+@part
+def clear_local(
+    tick: int, first: int, count: int, curve: Any, areas: Any, local: Any, background_priority: float, priority: Any, params: Any,
+    ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, offers: Any, spare: Any, flow: Any, result: Any,
+) -> None:  # fmt: skip
+    """Clear every local market for a block, from leaves to root, in both directions.
+
+    A need is the drawn margin (background load - limit) less what the portfolios below inject beyond their reference
+    schedule, and less what was bought further down; a bid that was not taken there stays for the markets above.
+
+    Args:
+        tick: now; first, count: the block of delivery MTU.
+        curve: shape of other people's supply.
+        areas: (area, AREAS_W); local: (area, mtu, 2 BACKGROUND_W) series; prices: (area, AREA_W), written.
+        others: as in `clear_balancing`.
+    """
+    slot, energy = slot_of(first, tick), count * MTU_H
+    total = 0.0
+    for a in range(areas.shape[0]):
+        prices[a, slot] = 0.0
+    for a in range(areas.shape[0]):
+        rows = areas[a, s.FIRST_ROW], areas[a, s.LAST_ROW]
+        at = local[a, first]
+        beyond = beyond_mw(areas[a], params, ring, slot, count)
+        dearest, shown = 0.0, 0
+        for d in range(2):
+            sign = 1.0 if d == 0 else -1.0
+            base = background_column(d)
+            need = at[base + c.NEED] - sign * beyond
+            if need <= POWER_EPSILON_MW:
+                continue
+            n = gather_offers(ring, priority, c.LFM, d, slot, rows[0], rows[1], offers)
+            volume, reference, anchor, limit = at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT]
+            sort_offers(offers, spare, n)
+            price, mine, others = accept(offers, n, curve, sign, need, volume, reference, anchor, limit, background_priority)
+            total += sign * (mine + others - background_alone_mw(
+                curve, sign, max(0.0, at[base + c.NEED]), volume, reference, anchor, limit))  # fmt: skip
+            if mine + others > POWER_EPSILON_MW:
+                dearest = price if shown == 0 else max(dearest, price)
+                shown += 1
+            result[f.ACCEPTED_LFM_MWH] += mine * energy
+            result[f.BACKGROUND_LFM_MWH] += others * energy
+            result[f.NEED_LFM_MWH] += need * energy
+            result[f.UNSERVED_LFM_MWH] += max(0.0, need - mine - others) * energy
+            book_sales(offers, n, d, tick, first, count, params, ring, fleets, loads, flow)
+        prices[a, slot] = dearest
+    for place in range(slot, slot + count):
+        world[s.SHIFT + place] = total

@@ -26,6 +26,7 @@ KINDS = {
     "offer": s.OFFER,
     "clear": s.CLEAR,
     "forward": s.FORWARD,
+    "joint": s.JOINT,
 }
 OFFER_ACTIONS = {"lfm": v.LFM_OFFER, "mfrr": v.MFRR_OFFER}
 BASELINES = ("schedule", "nomination", "mean", "quiet_mean")  # in the order of stacking.state
@@ -173,6 +174,7 @@ def _gate(design: Design, gate: Gate) -> INT:
         row[s.REFUSES] = _mask(gate.refuses_offered)
     elif gate.kind == "publish":
         row[s.LEAD] = lead_mtu(product.publication_min, earlier=False)
+        row[s.TELLS] = gate.book == ("mfrr" if design.joint else "lfm")
     else:
         row[s.LEAD] = lead_mtu(product.clearing_min, earlier=True)
     if gate.kind == "forward":
@@ -226,6 +228,7 @@ def _rules(design: Design) -> FLOAT:
     out[s.ID_HALF_SPREAD], out[s.TERMINAL_FACTOR] = r.id_half_spread_eur_per_mwh, r.terminal_factor
     out[s.NOT_ELIGIBLE] = _static_refusal(design)
     out[s.BASELINE] = BASELINES.index(r.baseline)
+    out[s.BY_AREA] = float(design.joint)
     return out
 
 

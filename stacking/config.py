@@ -103,7 +103,7 @@ Ledger = Literal["lfm", "mfrr", "forwarded"]
 class Gate(Record):
     """One row of the gate table: who looks at which book when, seeing which ledgers."""
 
-    kind: Literal["publish", "auction", "trade", "offer", "clear", "forward"]
+    kind: Literal["publish", "auction", "trade", "offer", "clear", "forward", "joint"]
     book: Literal["lfm", "mfrr", "forwarded", "da", "id"]
     to: Ledger | None = None
     sees: tuple[Ledger, ...] = ()
@@ -126,6 +126,11 @@ class Design(Record):
         """Return whether the design shares anything, so that consent exists."""
         return any(g.kind == "forward" for g in self.gates)
 
+    @property
+    def joint(self) -> bool:
+        """Return whether one optimisation serves the needs of all operators."""
+        return any(g.kind == "joint" for g in self.gates)
+
     @model_validator(mode="after")
     def _complete(self) -> Design:
         if set(self.products) != {"lfm", "mfrr"}:
@@ -147,7 +152,7 @@ def _check_gates(gates: tuple[Gate, ...]) -> None:
         if (gate.kind, gate.book) in seen:
             raise ValueError(f"gate kind = '{gate.kind}', book = '{gate.book}' appears twice")
         seen.add((gate.kind, gate.book))
-        allowed = {"auction": ("da",), "trade": ("id",)}.get(gate.kind, ("lfm", "mfrr"))
+        allowed = {"auction": ("da",), "trade": ("id",), "joint": ("mfrr",)}.get(gate.kind, ("lfm", "mfrr"))
         allowed += ("forwarded",) if gate.kind == "publish" else ()
         if gate.book not in allowed:
             raise ValueError(f"gate kind = '{gate.kind}' cannot have book = '{gate.book}'; allowed: {', '.join(allowed)}")
@@ -161,7 +166,7 @@ def _check_gates(gates: tuple[Gate, ...]) -> None:
             raise ValueError(
                 f"forwarding {source} -> {target} is not a receiving relation of this catalogue; allowed: lfm -> mfrr"
             )
-    order = {"publish": 0, "auction": 1, "trade": 2, "offer": 3, "clear": 4, "forward": 4}
+    order = {"publish": 0, "auction": 1, "trade": 2, "offer": 3, "clear": 4, "forward": 4, "joint": 4}
     ranks = [order[g.kind] for g in gates]
     if ranks != sorted(ranks):
         raise ValueError("gates must stand in the order of a tick: publish, auction, trade, offer, clear and forward")
@@ -169,14 +174,28 @@ def _check_gates(gates: tuple[Gate, ...]) -> None:
     for source in passes:
         if ("clear", source) in acts and acts.index(("forward", source)) < acts.index(("clear", source)):
             raise ValueError(f"the forward gate of {source} stands before its clear gate: only what is unsold can be forwarded")
+    _check_books(seen)
+    if passes and ("publish", "forwarded") not in seen:
+        raise ValueError("a design with a forward gate needs a publish gate with book = 'forwarded'")
+
+
+def _check_books(seen: set[tuple[str, str]]) -> None:
+    """Demand what each book needs; where one optimisation serves all needs there is one book and nothing else clears."""
+    joint = ("joint", "mfrr") in seen
     for kind in ("offer", "clear", "publish"):
         for book in ("lfm", "mfrr"):
-            if (kind, book) not in seen:
+            needed = not joint or (book == "mfrr" and kind != "clear")
+            if needed and (kind, book) not in seen:
                 raise ValueError(
                     f"gate kind = '{kind}' for book = '{book}' is missing: what is offered must clear and be published"
                 )
-    if passes and ("publish", "forwarded") not in seen:
-        raise ValueError("a design with a forward gate needs a publish gate with book = 'forwarded'")
+            if not needed and (kind, book) in seen:
+                raise ValueError(
+                    f"gate kind = '{kind}' for book = '{book}' stands beside a joint gate, which serves all needs from the one "
+                    "book mfrr; remove it"
+                )
+    if joint and any(kind == "forward" for kind, _ in seen):
+        raise ValueError("a forward gate stands beside a joint gate: nothing is left to forward; remove one of them")
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What happens at the gates: offers, clearings and the forwarding of unsold local bids.
+"""What happens at the gates: offers, trades, and the books of what was offered and sold.
 
 Nothing here knows a design by name; the compiled gate table says who looks at which book when, seeing which ledgers.
 """
@@ -12,7 +12,6 @@ from . import columns as c
 from . import flows as f
 from . import state as s
 from .build import law, part
-from .columns import background_column
 from .lookahead import (
     add_ahead,
     fleet_consumption_mw,
@@ -29,10 +28,6 @@ from .markets.merit_order import (
     OFFER_MW,
     OFFER_PRIORITY,
     OFFER_ROW,
-    accept,
-    background_alone_mw,
-    shifted_need,
-    sort_offers,
 )
 from .settlement import overlap_mw
 from .state import ahead, cell, column, consented, slot_of, wide
@@ -190,92 +185,17 @@ def gather_offers(
     return count
 
 
-@part
-def clear_balancing(
-    tick: int, first: int, curve: Any, at: Any, background_priority: float, priority: Any, params: Any, ring: Any, fleets: Any,
-    loads: Any, world: Any, offers: Any, spare: Any, flow: Any, result: Any,
-) -> None:  # fmt: skip
-    """Clear the balancing market for one delivery MTU in both directions.
-
-    The merit order is one for all portfolios of the world and the background; accepted MW go to the book of their
-    ledger, prices to the world ring. The need is net of what the local markets moved, once that is published.
-    """
-    slot = slot_of(first, tick)
-    up, down = shifted_need(at[background_column(0) + c.NEED], at[background_column(1) + c.NEED], world[s.SHIFT_KNOWN + slot])
-    for d in range(2):
-        sign, need = (1.0, up) if d == 0 else (-1.0, down)
-        base = background_column(d)
-        cleared = (s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot
-        if need <= POWER_EPSILON_MW:
-            world[cleared] = at[base + c.ANCHOR]
-            continue
-        n = gather_offers(ring, priority, c.MFRR, d, slot, 0, params.shape[0], offers)
-        sort_offers(offers, spare, n)
-        price, mine, others = accept(
-            offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
-            background_priority,
-        )  # fmt: skip
-        world[cleared] = price
-        result[f.ACCEPTED_MFRR_MWH] += mine * MTU_H
-        result[f.BACKGROUND_MFRR_MWH] += others * MTU_H
-        result[f.NEED_MFRR_MWH] += need * MTU_H
-        book_sales(offers, n, d, tick, first, 1, params, ring, fleets, loads, flow)
-
-
-@part
-def clear_local(
-    tick: int, first: int, count: int, curve: Any, areas: Any, local: Any, background_priority: float, priority: Any, params: Any,
-    ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, offers: Any, spare: Any, flow: Any, result: Any,
-) -> None:  # fmt: skip
-    """Clear every local market for a block, from leaves to root, in both directions.
-
-    A need is the drawn margin (background load - limit) less what the portfolios below inject beyond their reference
-    schedule, and less what was bought further down; a bid that was not taken there stays for the markets above.
-
-    Args:
-        tick: now; first, count: the block of delivery MTU.
-        curve: shape of other people's supply.
-        areas: (area, AREAS_W); local: (area, mtu, 2 BACKGROUND_W) series; prices: (area, AREA_W), written.
-        others: as in `clear_balancing`.
-    """
-    slot, energy = slot_of(first, tick), count * MTU_H
-    total = 0.0
-    for a in range(areas.shape[0]):
-        prices[a, slot] = 0.0
-    for a in range(areas.shape[0]):
-        rows = areas[a, s.FIRST_ROW], areas[a, s.LAST_ROW]
-        at = local[a, first]
-        beyond = 0.0
-        for row in range(rows[0], rows[1]):
-            for place in range(slot, slot + count):
-                beyond += ahead(ring[row], s.BATTERY, s.SCHEDULED, place)
-                if params[row, s.FLEET_ROW] >= 0.0:
-                    beyond += ahead(ring[row], s.FLEET, s.SCHEDULED, place)
-                beyond += cell(ring[row], place, column(c.LFM, s.SOLD, 0)) - cell(ring[row], place, column(c.LFM, s.SOLD, 1))
-        beyond /= count
-        dearest, shown = 0.0, 0
-        for d in range(2):
-            sign = 1.0 if d == 0 else -1.0
-            base = background_column(d)
-            need = at[base + c.NEED] - sign * beyond
-            if need <= POWER_EPSILON_MW:
-                continue
-            n = gather_offers(ring, priority, c.LFM, d, slot, rows[0], rows[1], offers)
-            volume, reference, anchor, limit = at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT]
-            sort_offers(offers, spare, n)
-            price, mine, others = accept(offers, n, curve, sign, need, volume, reference, anchor, limit, background_priority)
-            total += sign * (mine + others - background_alone_mw(
-                curve, sign, max(0.0, at[base + c.NEED]), volume, reference, anchor, limit))  # fmt: skip
-            if mine + others > POWER_EPSILON_MW:
-                dearest = price if shown == 0 else max(dearest, price)
-                shown += 1
-            result[f.ACCEPTED_LFM_MWH] += mine * energy
-            result[f.BACKGROUND_LFM_MWH] += others * energy
-            result[f.NEED_LFM_MWH] += need * energy
-            book_sales(offers, n, d, tick, first, count, params, ring, fleets, loads, flow)
-        prices[a, slot] = dearest
-    for place in range(slot, slot + count):
-        world[s.SHIFT + place] = total
+@law
+def beyond_mw(area: Any, params: Any, ring: Any, slot: int, count: int) -> float:
+    """Return what the portfolios below a node inject beyond their reference schedule, with local sales, mean MW of a block."""
+    beyond = 0.0
+    for row in range(area[s.FIRST_ROW], area[s.LAST_ROW]):
+        for place in range(slot, slot + count):
+            beyond += ahead(ring[row], s.BATTERY, s.SCHEDULED, place)
+            if params[row, s.FLEET_ROW] >= 0.0:
+                beyond += ahead(ring[row], s.FLEET, s.SCHEDULED, place)
+            beyond += cell(ring[row], place, column(c.LFM, s.SOLD, 0)) - cell(ring[row], place, column(c.LFM, s.SOLD, 1))
+    return beyond / count
 
 
 @law

@@ -22,14 +22,14 @@ from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 @law
 def deliver_row(
     products: Any, rules: Any, p: Any, at: Any, day: Any, fleet: Any, load: Any, consumption: Any, state: Any, ring: Any,
-    chargers: Any, world: Any, history: Any, flow: Any, result: Any, tick: int, work: Any,
+    chargers: Any, world: Any, prices: Any, history: Any, flow: Any, result: Any, tick: int, work: Any,
 ) -> None:  # fmt: skip
     """Deliver and settle the MTU that starts now for one portfolio; at: (SERIES_W,) of the MTU, day: (CALENDAR_W,)."""
     local, balancing, shortfall, position = deliver(
         p, state, ring, chargers, fleet, load, consumption[tick], flow, tick, work
     )  # fmt: skip
     error = baseline_error_mw(rules, ring, history, position, day[c.HOUR_OF_DAY])
-    settle(rules, products[c.LFM, s.THRESHOLD], p, state, ring, at, world, flow, result,
+    settle(rules, products[c.LFM, s.THRESHOLD], p, state, ring, at, world, prices, flow, result,
            local, balancing, shortfall, position, error)  # fmt: skip
     if flow[f.ACTIVATED_LFM] + flow[f.ACTIVATED_MFRR] + flow[f.ACTIVATED_FORWARDED] > 0.0:
         count_double(p, ring, fleet, load, flow, tick, shortfall)
@@ -136,7 +136,7 @@ def baseline_error_mw(rules: Any, ring: Any, history: Any, position: float, hour
 
 @part
 def settle(
-    rules: Any, threshold: float, p: Any, state: Any, ring: Any, at: Any, world: Any, flow: Any, result: Any,
+    rules: Any, threshold: float, p: Any, state: Any, ring: Any, at: Any, world: Any, prices: Any, flow: Any, result: Any,
     local: float, balancing: float, shortfall: float, position: float, baseline_error: float,
 ) -> None:  # fmt: skip
     """Book every EUR of one portfolio and MTU.
@@ -157,9 +157,15 @@ def settle(
         pay_local(threshold, ring, flow, slot, short_local_mwh, baseline_error * MTU_H)
     kept = rules[s.KEEP_PAYMENT] > 0.0
     if flow[f.ACTIVATED_MFRR] + flow[f.ACTIVATED_FORWARDED] > 0.0:
-        pay_balancing(rules, ring, world, flow, slot, 0.0 if kept else short_balancing_mwh)
+        unpaid = 0.0 if kept else short_balancing_mwh
+        if rules[s.BY_AREA] > 0.0:
+            pay_by_area(prices, int(p[s.AREA]), ring, flow, slot, unpaid)
+        else:
+            pay_balancing(rules, ring, world, flow, slot, unpaid)
     if kept and abs(short_balancing_mwh) > POWER_EPSILON_MW:
         price = world[(s.CLEARED_UP if short_balancing_mwh > 0.0 else s.CLEARED_DN) + slot]
+        if rules[s.BY_AREA] > 0.0:
+            price = prices[area_row(prices, int(p[s.AREA])), slot]
         flow[f.CASH_TSO_PENALTY] = penalty_eur(rules[s.PENALTY], price, short_balancing_mwh)
     corrected = balancing_mwh if kept else balancing_mwh - short_balancing_mwh
     if rules[s.CORRECT_LFM] > 0.0:
@@ -215,6 +221,25 @@ def pay_balancing(rules: Any, ring: Any, world: Any, flow: Any, slot: int, unpai
         flow[f.CASH_MFRR] += sign * own * marginal * paid_share
         flow[f.CASH_FORWARDED] += sign * passed * price * paid_share
         flow[f.CASH_FEE] -= rules[s.FEE] * passed
+
+
+@law
+def area_row(prices: Any, area: int) -> int:
+    """Return the row of an area's prices; a portfolio outside all areas stands at the root."""
+    return prices.shape[0] - 1 if area < 0 else area
+
+
+@law
+def pay_by_area(prices: Any, area: int, ring: Any, flow: Any, slot: int, unpaid_mwh: float) -> None:
+    """Pay jointly procured MW of one MTU the price of their area: the TSO that of the root, the DSO what lies above it."""
+    system = prices[prices.shape[0] - 1, slot]
+    premium = prices[area_row(prices, area), slot] - system
+    for d in range(2):
+        ordered = (1.0 if d == 0 else -1.0) * cell(ring, slot, column(c.MFRR, s.SOLD, d)) * MTU_H
+        if ordered != 0.0:
+            paid = ordered - between(unpaid_mwh, ordered)
+            flow[f.CASH_MFRR] += paid * system
+            flow[f.CASH_LFM] += paid * premium
 
 
 @law

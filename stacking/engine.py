@@ -18,9 +18,11 @@ from .config import Design
 from .errors import StackingError
 from .exogenous import exogenous
 from .kernel import BLOCK, advance
+from .markets import joint
 from .markets.merit_order import OFFER_W
 from .network import Network, compile_network, default_network
 from .portfolio import Portfolio
+from .procurement import bids_needed
 
 if TYPE_CHECKING:
     from .scenario import Library
@@ -95,7 +97,7 @@ class Engine:
         self.control = np.zeros((b, s.CONTROL_W), np.int64)
         self.state, self.ring = np.zeros((b, n, s.STATE_W)), np.zeros((b, n, s.RING_W), np.float32)
         self.chargers = np.zeros((b, chargers, s.CHARGER_W), np.float32)
-        self.world, self.prices = np.zeros((b, s.WORLD_W)), np.zeros((b, max(a, 1), s.AREA_W))
+        self.world, self.prices = np.zeros((b, s.WORLD_W)), np.zeros((b, a + 1, s.AREA_W))
         self.history = np.zeros((b, n, remembered), np.float32)
         self.flows, self.market = np.zeros((b, n, f.FLOWS_W)), np.zeros((b, f.MARKET_W))
         self.reward, self.ended = np.zeros((b, n)), np.zeros(b, np.bool_)
@@ -105,8 +107,19 @@ class Engine:
         own = -(-b // int(self._chunk[0])) if self.backend == "parallel" else 1
         self._scratch = np.zeros((own, s.SCRATCH_W))
         self._offers, self._spare = np.zeros((own, 2 * n, OFFER_W)), np.zeros((own, 2 * n, OFFER_W))
+        self._joint = self._joint_memory(own, n, a)
         self._fault = np.zeros((b + 1, 2), np.int64)
         self._no_action = np.zeros((b, n, v.ACTIONS_W))
+
+    def _joint_memory(self, own: int, rows: int, areas: int) -> tuple[NDArray[Any], ...]:
+        """Return bids, nodes, pieces, links and lists of joint procurement, for each chunk; a row each where nothing is joint."""
+        many = bids_needed(rows, areas, self.compiled.curves.shape[1]) if self.design.joint else 1
+        pieces = joint.pieces_needed(many, areas + 1)
+        return (
+            np.zeros((own, many, joint.BIDS_W)), np.zeros((own, areas + 1, joint.AREAS_W)),
+            np.zeros((own, joint.PIECES_W, pieces)), np.zeros((own, joint.LINKS_W, pieces), np.int64),
+            np.zeros((own, areas + 1, joint.LISTS_W), np.int64),
+        )  # fmt: skip
 
     @property
     def clock(self) -> NDArray[np.int64]:
@@ -199,7 +212,7 @@ class Engine:
             *self._exogenous, self.control, action,
             self.state, self.ring, self.chargers, self.world, self.prices, self.history,
             self.flows, self.market, self.reward, self.observation, self.mask, self.ended,
-            self._scratch, self._offers, self._spare, self._fault, self._chunk,
+            self._scratch, self._offers, self._spare, *self._joint, self._fault, self._chunk,
         )  # fmt: skip
 
     def _raise_fault(self, action: FLOAT) -> None:

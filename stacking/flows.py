@@ -37,7 +37,8 @@ ACCEPTED_LFM_MWH, ACCEPTED_MFRR_MWH = 4, 5  # accepted from FSPs at this tick's 
 BACKGROUND_LFM_MWH, BACKGROUND_MFRR_MWH = 6, 7  # accepted from other people
 NEED_LFM_MWH, NEED_MFRR_MWH = 8, 9  # asked for
 DSO_PAID_EUR, TSO_PAID_EUR = 10, 11  # paid by the operator to the FSPs at this tick's settlement
-MARKET_W = 12
+UNSERVED_LFM_MWH, UNSERVED_MFRR_MWH = 12, 13  # asked for and not bought, for want of bids below the limit price
+MARKET_W = 14
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class CashLabel:
 CASH_LABELS: tuple[CashLabel, ...] = (
     CashLabel(CASH_DA, "da", "da", "energy of the day-ahead position", "power exchange"),
     CashLabel(CASH_ID, "id", "id", "energy of intraday trades", "power exchange"),
-    CashLabel(CASH_LFM, "lfm", "lfm", "local activation, pay-as-bid, as delivered", "DSO"),
-    CashLabel(CASH_MFRR, "mfrr", "mfrr", "own balancing bids, marginal price", "TSO"),
+    CashLabel(CASH_LFM, "lfm", "lfm", "local activation, pay-as-bid (joint: area price above the root's)", "DSO"),
+    CashLabel(CASH_MFRR, "mfrr", "mfrr", "own balancing bids, marginal price (joint: price of the root)", "TSO"),
     CashLabel(CASH_FORWARDED, "mfrr_forwarded", "mfrr", "forwarded local bids, marginal price", "TSO"),
     CashLabel(CASH_IMBALANCE, "imbalance", "imbalance", "imbalance settlement", "TSO"),
     CashLabel(CASH_TSO_PENALTY, "tso_penalty", "mfrr", "explicit penalty for undelivered balancing energy", "TSO"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import columns as c
 from . import flows as f
 from . import layout as v
 from . import state as s
@@ -24,6 +25,7 @@ from .turning import begin, turn_row, turn_world
 
 LINE = 64  # bytes that a cache loads at once
 BLOCK = 16  # portfolios that go through a phase together
+NEAR_MTU, FAR_MTU = 5, 8  # ahead: intraday and balancing gates, local gate
 
 
 def advance(
@@ -33,7 +35,7 @@ def advance(
     control: Any, action: Any,
     state: Any, ring: Any, chargers: Any, world: Any, prices: Any, history: Any,
     flow: Any, result: Any, reward: Any, observation: Any, mask: Any, ended: Any,
-    scratch: Any, offers: Any, spare: Any, fault: Any, chunk: Any,
+    scratch: Any, offers: Any, spare: Any, bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any, fault: Any, chunk: Any,
 ) -> None:  # fmt: skip
     """Advance worlds by one tick, or start their scenario anew, in place.
 
@@ -50,7 +52,7 @@ def advance(
         action: (world, portfolio, ACTIONS_W).
         state, ring, chargers, world, prices, history: state, see `stacking.state`; changed.
         flow, result, reward, observation, mask, ended: results of the tick; written.
-        scratch, offers, spare: memory, per chunk or (first axis 1) shared.
+        scratch, offers, spare, bids, nodes, pieces, links, lists: memory, per chunk or (first axis 1) shared.
         fault: (world + 1, 2) portfolio and column of the first action out of bounds, else -1; written. The last row
             is set where any world has a fault (a sum over worlds would allocate in the parallel build).
         chunk: (1,) worlds that go through the phases together.
@@ -65,6 +67,8 @@ def advance(
             if rows <= BLOCK and following < worlds:  # the next chunk will be there when it is its turn
                 warm(ring[following], state[following], chargers[following], 0, rows)
                 warm_results(flow[following], observation[following], action[following], world[following])
+                n, then = control[following, s.SCENARIO], max(0, control[following, s.CLOCK])
+                warm_scenario(series[n], local[n], calendar[n], consumption[n], then)
             open_tick(control[b], length[k], action[b], mask[b], bounds, fault[b], flow[b], result[b], reward[b])
             if control[b, s.TODO] != s.SKIP:
                 ended[b] = control[b, s.TODO] != s.RESTART and control[b, s.CLOCK] >= length[k]
@@ -89,7 +93,8 @@ def advance(
             if control[b, s.DOING] == s.STEP:
                 clearings(gates, products, curves, rules, areas, params, series[k], local[k], scalars[k], draws[k],
                           calendar[k, tick], length[k], fleets[k], loads[k], ring[b], world[b], prices[b], offers[home],
-                          spare[home], flow[b], result[b], tick, work)  # fmt: skip
+                          spare[home], bids[home], nodes[home], pieces[home], links[home], lists[home], flow[b], result[b],
+                          tick, work)  # fmt: skip
         for first in range(0, rows, BLOCK):
             for b in range(begin_at, end):
                 k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
@@ -98,8 +103,8 @@ def advance(
                     for r in range(first, min(rows, first + BLOCK)):
                         e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
                         deliver_row(products, rules, params[r], series[k, tick], calendar[k, tick], fleets[k, e], loads[k, i],
-                                    consumption[k, i], state[b, r], ring[b, r], chargers[b], world[b], history[b, r], flow[b, r],
-                                    result[b], tick, work)  # fmt: skip
+                                    consumption[k, i], state[b, r], ring[b, r], chargers[b], world[b], prices[b], history[b, r],
+                                    flow[b, r], result[b], tick, work)  # fmt: skip
         for b in range(begin_at, end):
             k = control[b, s.SCENARIO]
             if control[b, s.DOING] != s.SKIP:
@@ -136,6 +141,17 @@ def warm(ring: Any, state: Any, chargers: Any, first: int, last: int) -> None:
     if first == 0:
         for k in range(0, min(BLOCK, chargers.shape[0]) * s.CHARGER_W, LINE // 4):
             touch(chargers, k)
+
+
+@law
+def warm_scenario(series: Any, local: Any, calendar: Any, consumption: Any, tick: int) -> None:
+    """Ask for the memory of what a scenario holds for a tick and the MTU whose gates are near."""
+    for k in range(tick * c.SERIES_W, (tick + NEAR_MTU) * c.SERIES_W, LINE // 8):
+        touch(series, k)
+    for k in range(tick * c.CALENDAR_W, (tick + 2) * c.CALENDAR_W, LINE // 8):
+        touch(calendar, k)
+    touch(local, (tick + FAR_MTU) * c.LOCAL_W)
+    touch(consumption, tick)
 
 
 @law

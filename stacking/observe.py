@@ -26,8 +26,8 @@ def hours_to_tell(calendar: Any, tick: int, length: int, on_the_hour: bool) -> i
 
 @law
 def offer_gate(gates: Any, ledger: int) -> int:
-    """Return the number of the gate that takes offers for a ledger, 0 if there is none."""
-    found = 0
+    """Return the number of the gate that takes offers for a ledger, -1 if there is none."""
+    found = -1
     for g in range(gates.shape[0]):
         if gates[g, s.KIND] == s.OFFER and gates[g, s.LEDGER] == ledger:
             found = g
@@ -50,7 +50,7 @@ def look(
     """Show the portfolios first..last-1 what is known at a tick; after the end nothing is open."""
     day = calendar[min(tick, length - 1)]
     local, balancing = offer_gate(gates, c.LFM), offer_gate(gates, c.MFRR)
-    local_open = tick < length and gates[local, s.LEDGER] == c.LFM and is_due(gates[local], day, tick, length)
+    local_open = tick < length and local >= 0 and is_due(gates[max(0, local)], day, tick, length)
     on_the_hour = tick < length and (fresh or day[c.QUARTER] == 0)
     hours_told = hours_to_tell(calendar, tick, length, on_the_hour)
     for r in range(first, last):
@@ -71,7 +71,8 @@ def look(
         if fresh:
             observe_constants(params[r], out)
         e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
-        observe_portfolio(params[r], state[r], ring[r], fleets[e], loads[i], gates[balancing], gates[local], local_open,
+        observe_portfolio(params[r], state[r], ring[r], fleets[e], loads[i], gates[max(0, balancing)], gates[max(0, local)],
+                          local_open,
                           hours_told, tick, day, out, work)  # fmt: skip
 
 

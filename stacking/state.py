@@ -82,7 +82,8 @@ SHIFT, SHIFT_KNOWN, CLEARED_UP, CLEARED_DN = 0, SLOTS, 2 * SLOTS, 3 * SLOTS
 RECENT = 4 * SLOTS
 RECENT_MTU = 4  # published MTU in the observation: imbalance, up, down price each, newest first
 WORLD_W = RECENT + 3 * RECENT_MTU
-# float64 (world, area, AREA_W): price of the local market per ring slot, and the last published one
+# float64 (world, area + 1, AREA_W): price of the local market (joint procurement: of the area) per ring slot, and the last
+# published one; the last row is the root's
 AREA_RECENT = SLOTS
 AREA_W = SLOTS + 1
 # int64 (world, CONTROL_W)
@@ -93,8 +94,9 @@ CONTROL_W = 4
 # KNOWN_MIN: minutes before delivery at which the order is known; WHOLE: a block is bought as a whole
 KIND, LEDGER, MARKET, LEAD, COUNT, ALIGNED, SEES_LOCAL, SEES_BALANCING, REFUSES, ACTION, KNOWN_MIN, WHOLE = range(12)
 TARGET = ACTION  # forward gates: the receiving ledger
+TELLS = REFUSES  # publish gates: the prices of areas are told
 GATE_W = 12
-PUBLISH, AUCTION, TRADE, OFFER, CLEAR, FORWARD = 0, 1, 2, 3, 4, 5  # gate kinds, in the order in which a tick takes them
+PUBLISH, AUCTION, TRADE, OFFER, CLEAR, FORWARD, JOINT = range(7)  # gate kinds, in the order in which a tick takes them
 
 # ---- compiled areas, int64 (area, AREAS_W), from leaves to root: portfolios first..last-1 ---------------------------------
 FIRST_ROW, LAST_ROW, PARENT = range(3)
@@ -109,7 +111,8 @@ FEE, PENALTY, KEEP_PAYMENT, CORRECT_LFM, DSO_SHARE, BLOCK_BALANCING, BLOCK_INTRA
 FORWARD_PRICE, HAS_FORWARD, NEEDS_CONSENT, ID_HALF_SPREAD, TERMINAL_FACTOR = 8, 9, 10, 11, 12
 NOT_ELIGIBLE = 13  # refusal code of a static requirement that the forwarded product fails, -1 if it fails none
 BASELINE = 14
-RULES_W = 15
+BY_AREA = 15  # balancing bids are paid the price of their area
+RULES_W = 16
 DSO_FIRST, TSO_FIRST, PRO_RATA = 0, 1, 2  # DSO_SHARE: who is served first when less is delivered than ordered
 AT_MARGINAL, AS_BID, BETTER = 0, 1, 2  # FORWARD_PRICE
 BY_SCHEDULE, BY_NOMINATION, BY_MEAN, BY_QUIET_MEAN = 0, 1, 2, 3  # BASELINE

@@ -72,7 +72,7 @@ def turn_world(gates: Any, at: Any, world: Any, prices: Any, areas: Any, result:
             move_row(prices[a], 0)
     for g in range(gates.shape[0]):
         first, count = tick + gates[g, s.LEAD], gates[g, s.COUNT]
-        if gates[g, s.LEDGER] == c.LFM and is_published(gates[g], tick):
+        if gates[g, s.TELLS] == 1 and is_published(gates[g], tick):
             for a in range(areas.shape[0]):
                 prices[a, s.AREA_RECENT] = prices[a, slot_of(first, tick)]
             for tau in range(first, first + count):

@@ -30,7 +30,18 @@ LFM, MFRR = c.LFM, c.MFRR
 BLOCK = 8  # first MTU of the local block
 BLOCK_GATE = 0  # local gate of that block, T-120
 TICKS = 12
-DESIGNS = ("exclusive", "parallel", "parallel_late", "parallel_adjusted", "norflex", "norflex_eam", "sthlmflex", "sthlmflex_eam")
+DESIGNS = (
+    "exclusive",
+    "parallel",
+    "parallel_late",
+    "parallel_adjusted",
+    "norflex",
+    "norflex_eam",
+    "mandatory",
+    "sthlmflex",
+    "sthlmflex_eam",
+    "onenet",
+)
 Decisions = Mapping[int, Mapping[str, float]]
 
 

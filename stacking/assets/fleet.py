@@ -114,10 +114,12 @@ def add_car(work: Any, left_mwh: float, step_mwh: float, time: float, lent_mwh: 
     possible = min(left_mwh, step_mwh * time)
     need = possible + lent_mwh * (1.0 + loss_frac)
     for j in range(s.WINDOW):
-        done = step_mwh * (j + 1.0)
+        work[s.LINES + s.MOST * s.WINDOW + j] += min(possible, step_mwh * (j + 1.0))
+    if lent_mwh <= 0.0 and need <= step_mwh * (time - s.WINDOW):
+        return  # nothing needs to be charged within the window
+    for j in range(s.WINDOW):
         behind = max(0.0, step_mwh * (time - (j + 1.0)))
-        work[s.LINES + s.LEAST * s.WINDOW + j] += max(0.0, need - behind) - min(lent_mwh, done)
-        work[s.LINES + s.MOST * s.WINDOW + j] += min(possible, done)
+        work[s.LINES + s.LEAST * s.WINDOW + j] += max(0.0, need - behind) - min(lent_mwh, step_mwh * (j + 1.0))
 
 
 @law

@@ -90,7 +90,7 @@ def test_consent_is_yes_from_one_half_on(consent: float, forwarded: float):
 
 
 def test_consent_is_not_asked_where_sharing_is_mandatory():
-    rules = design("norflex_eam", consent="mandatory")
+    rules = design("mandatory")
     sale = merged(local("up", 0.875, 80.0), balancing("up", 1.0, 30.0))
     seen = play(rules, world(1.0), sale)
     assert seen.energy()["forwarded_mwh"] == 2.0
