@@ -54,11 +54,13 @@ class StackState:
     start_mwh: FloatArray  # (n,) content at the first decision
     exposed_until: FloatArray  # (n, 2) hours to the end at which the last local offer up/down is over; inf if none
     coordinated: BoolArray  # (n,) the design shares local bids
+    sells_locally: BoolArray  # (n,) there is a local gate
 
 
 def start(n: int) -> StackState:
     """Return the state of n rows before their first decision."""
-    return StackState(np.full(n, -1.0), np.zeros((n, CURVES, CELLS)), np.zeros(n), np.full((n, 2), np.inf), np.zeros(n, bool))
+    none = np.zeros(n, bool)
+    return StackState(np.full(n, -1.0), np.zeros((n, CURVES, CELLS)), np.zeros(n), np.full((n, 2), np.inf), none, none)
 
 
 def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: Terms) -> tuple[FloatArray, StackState]:
@@ -66,6 +68,7 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     seen = look(observation)
     hour, curves, start_mwh = renew(seen, state, terms)
     coordinated = state.coordinated | mask[:, at.CONSENT]
+    sells_locally = state.sells_locally | mask[:, at.LFM_SHARE_UP]  # the first tick has a local gate if there is any
     sees_sales = observation[:, at.RULE_SEES_SALES] > 0.5
     exposed = seen.hours_to_end[:, None] > state.exposed_until
     action = closed_action(len(observation))
@@ -78,6 +81,8 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
         local = slice(at.LFM_OFFER, at.LFM_OFFER + 4)
         action[:, local] *= mask[:, local]  # rows whose local gate is closed offer nothing, as they would alone
     offer_balancing(action, observation, seen, curves, exposed, sees_sales, terms)
+    kept = kept_for_local(seen, terms.lfm_need_mw) & sells_locally[:, None]
+    action[:, at.MFRR_SHARE_UP : at.MFRR_SHARE_DN + 1] *= ~kept
     offer_what_pays(action, seen)
     if terms.consent:
         action[:, at.CONSENT] = worth_consent(seen, terms.lfm_need_mw)
@@ -85,7 +90,7 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     offered = action[:, at.LFM_SHARE_UP : at.LFM_SHARE_DN + 1] > 0.0
     block_end = seen.hours_to_end[:, None] - (LOCAL_LEAD + MTU_PER_HOUR) * MTU_H
     exposed_until = np.where(offered, block_end, state.exposed_until)
-    return action, StackState(hour, curves, start_mwh, exposed_until, coordinated)
+    return action, StackState(hour, curves, start_mwh, exposed_until, coordinated, sells_locally)
 
 
 def renew(seen: Seen, state: StackState, terms: Terms) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -176,7 +181,6 @@ def offer_balancing(
         shares = honest_balancing_shares(observation, seen, exposed, sees_sales)
         # energy that is offered locally in this very tick is not in the observation yet
         shares[(action[:, at.LFM_SHARE_UP : at.LFM_SHARE_DN + 1] > 0.0) & ~sees_sales[:, None]] = 0.0
-    shares[kept_for_local(seen, terms.lfm_need_mw)] = 0.0
     action[:, at.MFRR_SHARE_UP : at.MFRR_SHARE_DN + 1] = shares
     action[:, at.MFRR_PRICE_UP] = cost + terms.mfrr_markup + terms.premium_weight_frac * premium_up
     action[:, at.MFRR_PRICE_DN] = worth - terms.mfrr_markup - terms.premium_weight_frac * premium_dn

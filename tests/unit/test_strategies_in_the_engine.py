@@ -53,10 +53,17 @@ def test_strategies_earn_more_than_nothing(name: str) -> None:
         assert total[:, f.OFFERED_MFRR].sum() == total[:, f.OFFERED_LFM].sum() == 0.0
 
 
-@pytest.mark.parametrize("design", design_names())
-def test_a_strategy_for_the_local_market_plays_every_design(design: str) -> None:
+@pytest.mark.parametrize("design", [name for name in design_names() if not load_design(name).joint])
+def test_a_strategy_for_the_local_market_plays_every_design_that_has_one(design: str) -> None:
     for name in ("lfm_only", "stacked"):
         assert run(design, make_strategy(name))[:, f.ACTIVATED_LFM].sum() > 0.0
+
+
+def test_without_a_local_market_a_local_strategy_sells_nothing_and_the_others_keep_nothing_back() -> None:
+    assert run("onenet", make_strategy("lfm_only"))[:, [f.OFFERED_LFM, f.OFFERED_MFRR]].sum() == 0.0
+    offered = [run("onenet", make_strategy("rebid", lfm_need_mw=need))[:, f.OFFERED_MFRR] for need in (0.0, 0.1)]
+    assert offered[0].sum() > 0.0
+    assert (offered[0] == offered[1]).all()
 
 
 @pytest.mark.parametrize("design", ["parallel", "parallel_late", "parallel_adjusted", "exclusive"])
