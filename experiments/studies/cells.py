@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stacking.config import validated
 from stacking.errors import StackingError
 
+from ..players import Players
 from .contest import chosen_strategy, design_of, players_of
+from .effect import check_effect, content_of
 from .record import Scalar, Setting, Study
 
 MOST_CELLS = 9_999
@@ -27,11 +29,13 @@ class Cell:
         number: from 0, the last axis changes fastest.
         point: (key, value) of each axis.
         setting: what runs.
+        content: hash of all that its result depends on.
     """
 
     number: int
     point: tuple[tuple[str, Scalar], ...]
     setting: Setting
+    content: str = ""
 
     @property
     def label(self) -> str:
@@ -56,7 +60,8 @@ def cells_of(study: Study, place: str) -> tuple[Cell, ...]:
         place: its file, for messages.
 
     Raises:
-        StackingError: for more cells than can be numbered, or a cell whose design, players or strategy is not valid.
+        StackingError: for more cells than can be numbered, a cell whose design, players or strategy is not valid, or a
+            value of an axis that changes nothing.
     """
     count = 1
     for axis in study.axis:
@@ -72,8 +77,9 @@ def cells_of(study: Study, place: str) -> tuple[Cell, ...]:
     for number, values in enumerate(itertools.product(*(axis.values for axis in study.axis))):
         point = tuple(zip(keys, values, strict=True))
         found.append(Cell(number, point, _setting(fixed, point, place)))
-    _check(found, place)
-    return tuple(found)
+    checked = _checked(found, place)
+    check_effect(study, [cell.point for cell in checked], [cell.content for cell in checked], place)
+    return checked
 
 
 def episodes(study: Study, cells: int) -> int:
@@ -94,20 +100,26 @@ def _setting(fixed: Mapping[str, Any], point: tuple[tuple[str, Scalar], ...], pl
     return validated(Setting, data, f"{place}, cell {', '.join(f'{k} = {v}' for k, v in point)}")
 
 
-def _check(cells: list[Cell], place: str) -> None:
-    """Build what is cheap to build of every cell, so that nothing fails in the middle of a run."""
+def _checked(cells: list[Cell], place: str) -> tuple[Cell, ...]:
+    """Build what is cheap to build of every cell, so that nothing fails in the middle of a run, and note its content."""
+    players: dict[tuple[object, ...], Players] = {}
     seen: set[str] = set()
+    found = []
     for cell in cells:
         setting = cell.setting
-        who = repr((setting.population, setting.portfolio, setting.network, setting.seed, setting.strategy, setting.tuned,
-                    setting.consent, setting.consent_share, sorted(setting.parameters.items())))  # fmt: skip
+        where = (setting.population, setting.portfolio, setting.network, setting.seed)
+        who = repr((where, setting.strategy, setting.tuned, setting.consent, setting.consent_share, setting.parameters))
         try:
-            design_of(setting)
+            design = design_of(setting)
+            if where not in players:
+                players[where] = players_of(setting)
             if who not in seen:
-                chosen_strategy(setting, players_of(setting))
+                chosen_strategy(setting, players[where])
         except StackingError as error:
             raise _located(error, cell, place) from None
         seen.add(who)
+        found.append(replace(cell, content=content_of(setting, design, players[where])))
+    return tuple(found)
 
 
 def _located(error: StackingError, cell: Cell, place: str) -> StackingError:

@@ -114,12 +114,12 @@ class StudyFolder:
 
 
 def study_json(study: Study, cells: tuple[Cell, ...]) -> bytes:
-    """Return the study's own copy: what was asked for, its hash, every cell, and the versions that determine the result."""
+    """Return the study's own copy: what was asked for, every cell with the hash of its inputs, and the versions used."""
     plain = study.model_dump(mode="json")
     record = {
         "study": plain,
         "study_hash": sha256_of(json.dumps(plain, sort_keys=True).encode()),
-        "cells": [{"number": c.number, "point": dict(c.point)} for c in cells],
+        "cells": [{"number": c.number, "point": dict(c.point), "content": c.content} for c in cells],
         "versions": versions(),
     }
     return (json.dumps(record, indent=2, sort_keys=True) + "\n").encode()

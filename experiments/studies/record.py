@@ -63,7 +63,7 @@ class Axis(Record):
 
     @model_validator(mode="after")
     def _distinct(self) -> Axis:
-        if len({(type(v).__name__, v) for v in self.values}) < len(self.values):
+        if len({(isinstance(v, bool), v) for v in self.values}) < len(self.values):
             raise ValueError(f"values = {list(self.values)} holds a value twice")
         return self
 

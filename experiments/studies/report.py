@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from pandas.util import hash_pandas_object
 
 from ..compare import METRICS
 from ..groups import groups_text
 from ..metric import SHARE
 from ..stats import Interval
 from ..tables import WIDTH, bracketed, number, render, share, wrapped
-from .cells import RUNS, Cell, value_text
+from .cells import Cell, value_text
+from .cells import episodes as episode_count
 from .chart import Chart, svg
-from .record import Study
-from .tables import Episodes, groups_table, rest_of, study_table
+from .record import Scalar, Study
+from .tables import UNPAIRED, Episodes, groups_table, rest_of, study_table
 
 FEW = 30
 """Below this number of scenarios an interval is too narrow."""
@@ -33,6 +35,7 @@ class Report:
         cells: all of them.
         table: every figure of every cell.
         groups: figures by group, None if the study asks for none.
+        same: for each axis, values whose episodes are those of an earlier value in every cell.
     """
 
     study: Study
@@ -40,6 +43,7 @@ class Report:
     cells: tuple[Cell, ...]
     table: pd.DataFrame
     groups: pd.DataFrame | None
+    same: tuple[tuple[str, str, str], ...] = ()
 
     def files(self) -> dict[str, bytes]:
         """Return the files by name."""
@@ -63,28 +67,57 @@ class Report:
         body = [render(header, rows, width=width)]
         if self.groups is not None:
             body += ["", groups_text(self._labelled(self.groups), width)]
-        return "\n".join([*head, *body, "", *notes(study, len(self.cells), width)])
+        return "\n".join([*head, *body, "", *notes(study, len(self.cells), self.same, width)])
 
     def _labelled(self, groups: pd.DataFrame) -> pd.DataFrame:
         """Return figures by group with each cell in the place where a comparison has its design."""
         label = {cell.number: cell.label for cell in self.cells}
         strategy = {cell.number: cell.setting.strategy for cell in self.cells}
-        return groups.assign(design=groups["cell"].map(label), strategy=groups["cell"].map(strategy))
+        numbers = [int(cell) for cell in groups["cell"]]
+        return groups.assign(design=[label[n] for n in numbers], strategy=[strategy[n] for n in numbers])
 
 
 def report_of(study: Study, name: str, episodes: Episodes) -> Report:
     """Return the report of all cells."""
     groups = groups_table(study, episodes) if study.groups else None
-    return Report(study, name, tuple(episodes), study_table(study, episodes), groups)
+    return Report(study, name, tuple(episodes), study_table(study, episodes), groups, _same(study, episodes))
 
 
-def notes(study: Study, cells: int, width: int | None = None) -> list[str]:
+def _same(study: Study, episodes: Episodes) -> tuple[tuple[str, str, str], ...]:
+    """Return (axis, value, earlier value) wherever the episodes of two values are the same in every cell."""
+    prints = {cell: _print_of(frame) for cell, frame in episodes.items()}
+    found = []
+    for place, axis in enumerate(study.axis):
+        columns: dict[Scalar, list[bytes]] = {}
+        for cell, mark in prints.items():
+            columns.setdefault(cell.point[place][1], []).append(mark)
+        seen: dict[tuple[bytes, ...], Scalar] = {}
+        for value, column in columns.items():
+            twin = seen.setdefault(tuple(column), value)
+            if twin != value:
+                found.append((axis.key, value_text(value), value_text(twin)))
+    return tuple(found)
+
+
+def _print_of(episodes: pd.DataFrame) -> bytes:
+    """Return the figures of a cell's episodes, hashed row by row."""
+    return hash_pandas_object(episodes.drop(columns=["design", "strategy"]), index=False).to_numpy().tobytes()
+
+
+def notes(study: Study, cells: int, same: Sequence[tuple[str, str, str]], width: int | None = None) -> list[str]:
     """Return what a reader must know beside the figures."""
+    drawn = any(axis.key in UNPAIRED for axis in study.axis)
     lines = [
-        f"{cells} cells of {study.seeds} scenarios of {study.days} days, {RUNS * study.seeds * cells} episodes, split "
-        f"{study.split}, all cells on the same scenarios; mean [95 % interval over scenarios].",
-        "difference: flex revenue less that of the first value of the first axis, paired; p (Holm) over its other values.",
+        f"{cells} cells of {study.seeds} scenarios of {study.days} days, {episode_count(study, cells)} episodes, split "
+        f"{study.split}, {'every seed with its own' if drawn else 'all cells on the same'} scenarios; mean [95 % interval over "
+        "scenarios].",
     ]
+    if study.axis[0].key not in UNPAIRED and len(study.axis[0].values) > 1:
+        lines.append(
+            f"difference: flex revenue less that at {study.axis[0].key} = {value_text(study.axis[0].values[0])}, paired; "
+            "p (Holm) over its other values."
+        )
+    lines += [f"In these scenarios {key} = {value} gave the same episodes as {twin} in every cell." for key, value, twin in same]
     if study.seeds < FEW:
         lines.append(f"Only {study.seeds} scenarios: the intervals are too narrow (--set seeds={FEW} or more).")
     lines += [f"Axis {axis.key}: {axis.source}" for axis in study.axis]

@@ -40,7 +40,7 @@ def groups_table(study: Study, episodes: Episodes) -> pd.DataFrame:
     parts = []
     for cell, frame in episodes.items():
         table = group_table(frame, seed=study.seed).drop(columns=["design", "strategy"])
-        parts.append(_placed(cell, table.loc[table["grouping"].isin(study.groups)]))
+        parts.append(_placed(cell, pd.DataFrame(table.loc[table["grouping"].isin(study.groups)])))
     return pd.concat(parts, ignore_index=True)
 
 
