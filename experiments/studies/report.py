@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from pandas.util import hash_pandas_object
 
 from ..compare import METRICS
 from ..groups import groups_text
 from ..metric import SHARE
 from ..stats import Interval
+from ..store import parquet_bytes, sha256_of
 from ..tables import WIDTH, bracketed, number, render, share, wrapped
 from .cells import Cell, value_text
 from .cells import episodes as episode_count
@@ -88,10 +88,10 @@ def _same(study: Study, episodes: Episodes) -> tuple[tuple[str, str, str], ...]:
     prints = {cell: _print_of(frame) for cell, frame in episodes.items()}
     found = []
     for place, axis in enumerate(study.axis):
-        columns: dict[Scalar, list[bytes]] = {}
+        columns: dict[Scalar, list[str]] = {}
         for cell, mark in prints.items():
             columns.setdefault(cell.point[place][1], []).append(mark)
-        seen: dict[tuple[bytes, ...], Scalar] = {}
+        seen: dict[tuple[str, ...], Scalar] = {}
         for value, column in columns.items():
             twin = seen.setdefault(tuple(column), value)
             if twin != value:
@@ -99,9 +99,9 @@ def _same(study: Study, episodes: Episodes) -> tuple[tuple[str, str, str], ...]:
     return tuple(found)
 
 
-def _print_of(episodes: pd.DataFrame) -> bytes:
-    """Return the figures of a cell's episodes, hashed row by row."""
-    return hash_pandas_object(episodes.drop(columns=["design", "strategy"]), index=False).to_numpy().tobytes()
+def _print_of(episodes: pd.DataFrame) -> str:
+    """Return the hash of the figures of a cell's episodes."""
+    return sha256_of(parquet_bytes("episodes", episodes.drop(columns=["design", "strategy"])))
 
 
 def notes(study: Study, cells: int, same: Sequence[tuple[str, str, str]], width: int | None = None) -> list[str]:

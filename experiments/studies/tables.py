@@ -29,7 +29,7 @@ def study_table(study: Study, episodes: Episodes) -> pd.DataFrame:
     found = []
     for cell, frame in episodes.items():
         table = comparison_table(frame, seed=study.seed)
-        found.append(_placed(cell, table[["metric", "unit", "estimate", "low", "high", "count"]]))
+        found.append(_placed(cell, pd.DataFrame(table[["metric", "unit", "estimate", "low", "high", "count"]])))
     found += _differences(study, episodes)
     whole = pd.concat(found, ignore_index=True)
     return whole.sort_values("cell", kind="stable").reset_index(drop=True)

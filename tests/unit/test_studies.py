@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from stacking.catalogue import DESIGNS_FOLDER
 from stacking.config import read_toml
 from stacking.errors import StackingError
 from stacking.experiments import cli
@@ -27,6 +28,7 @@ from stacking.experiments.studies.cells import cells_of, episodes
 from stacking.experiments.studies.changes import changed_study
 from stacking.experiments.studies.chart import Chart, svg
 from stacking.experiments.studies.contest import chosen_strategy, consenting, contest_of, players_of
+from stacking.experiments.studies.folder import study_json
 from stacking.experiments.studies.record import read_study, study_from, study_names
 from stacking.experiments.studies.run import run_study
 
@@ -103,7 +105,18 @@ def test_a_run_stopped_after_some_cells_continues_to_the_same_bytes(after: int, 
 
 
 def test_a_process_that_is_killed_continues_to_the_same_bytes(tmp_path: Path) -> None:
-    words = ["fee", "--set", "seeds=2", "--set", "days=1", "--set", "population=mixed:4", "--out"]
+    words = [
+        "fee",
+        "--set",
+        "seeds=2",
+        "--set",
+        "days=1",
+        "--set",
+        "population=mixed:4",
+        "--set",
+        "rules.pooling=[true]",
+        "--out",
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "stacking.experiments.cli", "run", *words, str(tmp_path / "killed")],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ),
@@ -287,6 +300,7 @@ def test_list_names_every_study() -> None:
         ({"parameters": {"greed": 1.0}}, "parameters.greed", "lfm_need_mw"),
         ({"metrics": ["profit"]}, "metrics.0", "flex_eur_per_kw_year"),
         ({"strategy": "do_nothing"}, "Study", "reference"),
+        ({"axis": [{"key": "rules.forward_fee_eur_per_mwh", "values": [0, 0.0], "source": "x"}]}, "axis.0", "twice"),
     ],
 )  # fmt: skip
 def test_a_bad_study_is_refused_by_name(changed: dict[str, Any], key: str, says: str) -> None:
@@ -297,6 +311,63 @@ def test_a_bad_study_is_refused_by_name(changed: dict[str, Any], key: str, says:
     assert key in found.key
     assert says in found.allowed, found
     assert found.remedy
+
+
+FINE = {"products.mfrr.granularity_mw": 0.1}
+
+
+def axis_of(key: str, *values: Any) -> list[dict[str, Any]]:
+    return [{"key": key, "values": list(values), "source": "assumed"}]
+
+
+@pytest.mark.parametrize(
+    ("changed", "value"),
+    [
+        ({"design": "parallel", "axis": axis_of("rules.forward_fee_eur_per_mwh", 0.0, 5.0)}, 5.0),
+        ({"design": "parallel_late", "axis": axis_of("rules.pooling", False, True)}, True),
+        ({"design": "exclusive", "consent": "own", "axis": axis_of("consent_share", 0.0, 1.0)}, 1.0),
+        ({"design": "mandatory", "consent": "own", "axis": axis_of("consent_share", 0.0, 0.5)}, 0.5),
+        ({"consent": "own", "axis": axis_of("consent_share", 0.0, 0.5, 0.51)}, 0.51),
+        ({"axis": axis_of("population", "mixed:8", "mixed:08")}, "mixed:08"),
+    ],
+)
+def test_an_axis_that_changes_nothing_is_refused(changed: dict[str, Any], value: Any) -> None:
+    """A fee where nothing is forwarded, consent where nobody is asked, two shares with equally many of eight FSPs."""
+    data = small(**changed)
+    if changed["axis"][0]["key"] == "population":
+        data.pop("population")
+    with pytest.raises(StackingError, match="changes nothing") as error:
+        cells_of(study_from(data, "small.toml"), "small.toml")
+    assert error.value.key == f"axis.0 ({changed['axis'][0]['key']})"
+    assert error.value.value == value
+    assert error.value.remedy
+
+
+def test_an_axis_that_matters_in_one_design_only_is_run() -> None:
+    axes = [*axis_of("design", "parallel", "norflex_eam"), *axis_of("rules.pooling", False, True)]
+    study = study_from(small(axis=axes), "small.toml")
+    contents = [cell.content for cell in cells_of(study, "small.toml")]
+    assert contents[0] == contents[1], "nothing is shared, so nothing is pooled"
+    assert len(set(contents)) == 3
+
+
+def test_a_value_that_changed_nothing_in_these_scenarios_is_named(tmp_path: Path) -> None:
+    axes = [*axis_of("rules.delivery_priority", "dso_first", "tso_first"), *axis_of("products.mfrr.min_mw", 0.1, 1000.0)]
+    text = started(small(design="parallel", strategy="mfrr_only", parameters={}, settings=FINE, axis=axes), tmp_path).report.text(
+        200
+    )
+    assert "rules.delivery_priority = tso_first gave the same episodes as dso_first in every cell" in text
+    assert text.count("gave the same episodes") == 1
+
+
+def test_a_changed_input_file_is_noticed(tmp_path: Path) -> None:
+    design = tmp_path / "mine.toml"
+    design.write_text((DESIGNS_FOLDER / "norflex_eam.toml").read_text())
+    data = small(design=str(design), axis=axis_of("rules.pooling", False, True))
+    study = study_from(data, "small.toml")
+    before = study_json(study, cells_of(study, "small.toml"))
+    design.write_text(design.read_text().replace('position = "none"', 'position = "corrected"'))
+    assert study_json(study, cells_of(study, "small.toml")) != before
 
 
 @pytest.mark.parametrize(
@@ -332,6 +403,30 @@ def test_a_chart_marks_every_figure_at_its_height() -> None:
     heights = [float(part.split('cy="')[1].split('"')[0]) for part in text.splitlines() if part.startswith("<circle")]
     assert heights[0] > heights[1]
     assert text == svg(Chart("T < U", "x", "y", ["0", "1", "2"], [0.0, 1.0, 2.0], {"a & b": line}))
+
+
+def test_a_chart_has_room_for_its_legend_and_keeps_places_apart() -> None:
+    name = "delivery_priority=dso_first, strategy=overbook"
+    line = [Interval(float(k), k - 1.0, k + 1.0, 0.95, 2) for k in range(5)]
+    text = svg(
+        Chart("T", "fee", "y", ["0", "1", "5", "20", "50"], [0.0, 1.0, 5.0, 20.0, 50.0], {f"{name}{k}": line for k in range(30)})
+    )
+    width, height = (float(part) for part in text.split('viewBox="0 0 ')[1].split('"')[0].split())
+    assert width > 560 + 7 * len(name)
+    assert height > 50 + 18 * 30
+    assert "fee (not to scale)" in text
+    strokes = {part.split("fill")[1] for part in text.splitlines() if part.startswith("<polyline")}
+    assert len(strokes) == 21, "seven colours in three kinds of line"
+
+
+def test_the_example_of_the_documentation_is_a_study(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "studies.md").read_text()
+    file = tmp_path / "fee_small.toml"
+    file.write_text(page.split("```toml\n")[1].split("```")[0])
+    assert len(cells_of(read_study(str(file)), str(file))) == 2
+    for name in SHIPPED:
+        assert f"| `{name}` |" in page
+        assert f"| {len(cells_of(read_study(name), name))} |" in next(r for r in page.splitlines() if r.startswith(f"| `{name}`"))
 
 
 def test_the_files_of_the_shipped_studies_are_plain() -> None:
