@@ -31,7 +31,8 @@ OPPOSITE_SALE = 6
 SOLD_ELSEWHERE = 7
 POOL_TRIMMED = 8
 POOL_TOO_SMALL = 9
-CODES_W = 10
+LOCKED = 10
+CODES_W = 11
 
 CODES: tuple[RefusalCode, ...] = (
     RefusalCode(
@@ -93,6 +94,12 @@ CODES: tuple[RefusalCode, ...] = (
         "POOL_TOO_SMALL",
         "The pooled bids of the zone, direction and MTU together stay below the receiving market's minimum quantity.",
         "Let more members join the pool, or offer more MW.",
+    ),
+    RefusalCode(
+        LOCKED,
+        "LOCKED",
+        "Another buyer of the same book had matched the bid before; the later match is void.",
+        "Nothing: the bid is sold once, to the buyer who came first (rule conflict_rule, lock_latency_s).",
     ),
 )
 

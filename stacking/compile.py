@@ -27,6 +27,7 @@ KINDS = {
     "clear": s.CLEAR,
     "forward": s.FORWARD,
     "joint": s.JOINT,
+    "match": s.MATCH,
 }
 OFFER_ACTIONS = {"lfm": v.LFM_OFFER, "mfrr": v.MFRR_OFFER}
 BASELINES = ("schedule", "nomination", "mean", "quiet_mean")  # in the order of stacking.state
@@ -176,7 +177,16 @@ def _gate(design: Design, gate: Gate) -> INT:
         row[s.LEAD] = lead_mtu(product.publication_min, earlier=False)
         row[s.TELLS] = gate.book == ("mfrr" if design.joint else "lfm")
     else:
-        row[s.LEAD] = lead_mtu(product.clearing_min, earlier=True)
+        row[s.LEAD] = lead_mtu(product.clearing_min if gate.lead_min is None else gate.lead_min, earlier=True)
+    if gate.kind == "match":
+        row[s.LEDGER], row[s.MARKET] = c.FORWARDED, c.MFRR
+    looks = [g for g in design.gates if (g.kind, g.book) == ("clear", "lfm")]
+    told_by_mtu = (gate.kind, gate.book) == ("publish", "lfm") and any(g.by == "mtu" for g in looks)
+    if gate.kind == "match" or gate.by == "mtu" or told_by_mtu:
+        row[s.COUNT], row[s.ALIGNED], row[s.WHOLE] = 1, 0, 0
+    if gate.kind == "clear" and gate.book == "lfm":
+        row[s.AGAIN], row[s.LAST] = gate != looks[0], gate == looks[-1]
+        row[s.FORECAST] = gate.need == "forecast"
     if gate.kind == "forward":
         row[s.TARGET], row[s.MARKET] = c.FORWARDED, MARKETS[str(gate.to)]
         receiving = design.products[str(gate.to)]  # type: ignore[index]
@@ -229,6 +239,7 @@ def _rules(design: Design) -> FLOAT:
     out[s.NOT_ELIGIBLE] = _static_refusal(design)
     out[s.BASELINE] = BASELINES.index(r.baseline)
     out[s.BY_AREA] = float(design.joint)
+    out[s.LOCK_LATENCY_S], out[s.BOTH_STAND] = r.lock_latency_s, float(r.conflict_rule == "both_stand")
     return out
 
 

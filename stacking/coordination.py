@@ -172,8 +172,9 @@ def gather_offers(
     for row in range(first_row, last_row):
         for ledger in range(first, last + 1):
             quantity = cell(ring[row], slot, column(ledger, s.OFFERED, direction))
+            quantity -= cell(ring[row], slot, column(ledger, s.SOLD, direction))
             if market == c.LFM:
-                quantity -= cell(ring[row], slot, column(ledger, s.SOLD, direction))
+                quantity -= cell(ring[row], slot, column(c.FORWARDED, s.SOLD, direction))
             if quantity > POWER_EPSILON_MW:
                 offers[count, OFFER_KEY] = sign * cell(ring[row], slot, column(ledger, s.PRICE, direction))
                 offers[count, OFFER_PRIORITY] = priority[row]

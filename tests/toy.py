@@ -41,6 +41,7 @@ DESIGNS = (
     "sthlmflex",
     "sthlmflex_eam",
     "onenet",
+    "finflex",
 )
 Decisions = Mapping[int, Mapping[str, float]]
 
