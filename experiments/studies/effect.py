@@ -18,6 +18,9 @@ from .record import Scalar, Setting, Study
 SHARING = frozenset({"consent", "forward_fee_eur_per_mwh", "forward_price", "pooling"})
 """Rules without effect in a design that shares nothing."""
 
+MATCHING = frozenset({"lock_latency_s", "conflict_rule"})
+"""Rules without effect in a design without a book that several buyers share."""
+
 
 def content_of(setting: Setting, design: Design, players: Players) -> str:
     """Return a hash of all that the result of a cell depends on: files by their content, no names of designs or axes.
@@ -31,7 +34,8 @@ def content_of(setting: Setting, design: Design, players: Players) -> str:
         players: of the cell.
     """
     free = ":" in setting.strategy
-    dropped = frozenset() if design.shares or free else SHARING
+    shares = design.shares or design.shared_book
+    dropped = frozenset() if free else (frozenset() if shares else SHARING) | (frozenset() if design.shared_book else MATCHING)
     asked = free or (design.shares and design.rules.consent == "per_bid")
     names = [p.name for p in players.portfolios]
     share = None if setting.consent_share is None else consenting(names, setting.consent_share, setting.seed)

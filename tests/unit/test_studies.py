@@ -33,7 +33,7 @@ from stacking.experiments.studies.record import read_study, study_from, study_na
 from stacking.experiments.studies.run import run_study
 
 SHIPPED = (
-    "fee", "granularity", "interim_rule", "minimum_and_pooling", "optin_share", "penalty_and_priority", "position_rule",
+    "fee", "granularity", "interim_rule", "lock_latency", "minimum_and_pooling", "optin_share", "penalty_and_priority", "position_rule",
     "who_gains",
 )  # fmt: skip
 
@@ -325,6 +325,7 @@ def axis_of(key: str, *values: Any) -> list[dict[str, Any]]:
     [
         ({"design": "parallel", "axis": axis_of("rules.forward_fee_eur_per_mwh", 0.0, 5.0)}, 5.0),
         ({"design": "parallel_late", "axis": axis_of("rules.pooling", False, True)}, True),
+        ({"axis": axis_of("rules.lock_latency_s", 0.0, 60.0)}, 60.0),
         ({"design": "exclusive", "consent": "own", "axis": axis_of("consent_share", 0.0, 1.0)}, 1.0),
         ({"design": "mandatory", "consent": "own", "axis": axis_of("consent_share", 0.0, 0.5)}, 0.5),
         ({"consent": "own", "axis": axis_of("consent_share", 0.0, 0.5, 0.51)}, 0.51),
