@@ -31,6 +31,7 @@ from .options import (
     Tuned,
     World,
 )
+from .studies.cli import run
 from .terminal import command, note, print_json, progress_bar
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench, name="bench")
+app.command("run")(run)
 
 
 def main() -> None:
