@@ -32,6 +32,7 @@ from .options import (
     World,
 )
 from .studies.cli import run
+from .system_cli import system
 from .terminal import command, note, print_json, progress_bar
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 app.add_typer(bench, name="bench")
 app.command("run")(run)
+app.command()(system)
 
 
 def main() -> None:
