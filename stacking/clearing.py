@@ -43,21 +43,23 @@ def clearings(
                                 spare, bids, nodes, pieces, links, lists, flow, result)  # fmt: skip
             elif kind == s.MATCH:
                 match_book(gates[g], tick, first, rules, curves[market], series[first], areas, local,
-                           scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, before, offers, spare,
-                           nodes, flow, result, work)  # fmt: skip
+                           scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices, before, offers,
+                           spare, nodes, flow, result, work)  # fmt: skip
             elif market == c.LFM:
                 clear_local(gates[g], tick, first, rules, curves[market], mean_price(series, first, count), areas, local,
                             local_hourly, scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices,
                             offers, spare, flow, result, work)  # fmt: skip
             else:
                 clear_balancing(tick, first, rules, curves[market], series[first], areas, local, scalars[c.BACKGROUND_PRIORITY],
-                                priority, params, ring, fleets, loads, world, offers, spare, nodes, flow, result)  # fmt: skip
+                                priority, params, ring, fleets, loads, world, prices, offers, spare, nodes, flow,
+                                result)  # fmt: skip
 
 
 @part
 def clear_balancing(
     tick: int, first: int, rules: Any, curve: Any, at: Any, areas: Any, local: Any, background_priority: float, priority: Any,
-    params: Any, ring: Any, fleets: Any, loads: Any, world: Any, offers: Any, spare: Any, rooms: Any, flow: Any, result: Any,
+    params: Any, ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, offers: Any, spare: Any, rooms: Any, flow: Any,
+    result: Any,
 ) -> None:  # fmt: skip
     """Clear the balancing market for one delivery MTU in both directions.
 
@@ -79,7 +81,7 @@ def clear_balancing(
         sort_offers(offers, spare, n)
         if rules[s.GRID_CHECK] > 0.0:
             whole = rules[s.GRID_CHECK] == s.CHECK_REJECTS
-            check_grid(offers, spare, n, d, first, tick, whole, areas, local, params, ring, rooms)
+            check_grid(offers, spare, n, d, first, tick, whole, areas, local, params, ring, prices, rooms)
         price, mine, others = accept(
             offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
             background_priority, 0.0,
@@ -94,7 +96,7 @@ def clear_balancing(
         result[f.UNSERVED_MFRR_MWH] += max(0.0, need - mine - others) * MTU_H
         book_sales(offers, n, d, tick, first, 1, params, ring, fleets, loads, flow)
     if bought + abs(world[s.MATCHED + slot]) > POWER_EPSILON_MW:
-        count_violations(first, tick, areas, local, params, ring, result)
+        count_violations(first, tick, areas, local, params, ring, prices, result)
 
 
 @part

@@ -30,6 +30,12 @@ def activated_mw(area: Any, ring: Any, slot: int) -> float:
 
 
 @law
+def others_mw(prices: Any, a: int, slot: int) -> float:
+    """Return what other people sold net to the local market of an area for one MTU, MW."""
+    return prices[a, s.OTHERS + slot] - prices[a, s.OTHERS + s.SLOTS + slot]
+
+
+@law
 def need_mw(margin: Any, direction: int, injected_mw: float) -> float:
     """Return what is needed in a direction for a limit to hold, negative where there is room: margin - signed injection, MW."""
     return margin[background_column(direction) + c.NEED] - (injected_mw if direction == 0 else -injected_mw)
@@ -38,7 +44,7 @@ def need_mw(margin: Any, direction: int, injected_mw: float) -> float:
 @part
 def check_grid(
     offers: Any, spare: Any, n: int, direction: int, first: int, tick: int, whole: bool, areas: Any, local: Any, params: Any,
-    ring: Any, rooms: Any,
+    ring: Any, prices: Any, rooms: Any,
 ) -> None:  # fmt: skip
     """Cut sorted offers to what the limits on their path leave if all cheaper ones are taken; `whole`: refuse what does not fit.
 
@@ -47,12 +53,12 @@ def check_grid(
     Args:
         offers: (offer, OFFER_W) sorted, OFFER_MW is changed; spare: the same, OFFER_MW is written: what was cut, MW.
         n: number of offers; direction: 0 up, 1 down; first: delivery MTU; tick: now.
-        areas: (area, AREAS_W); local: (area, mtu, LOCAL_W); params, ring: of all portfolios.
+        areas: (area, AREAS_W); local: (area, mtu, LOCAL_W); params, ring: of all portfolios; prices: (area + 1, AREA_W).
         rooms: (area or more, 1 or more) memory.
     """
     slot = slot_of(first, tick)
     for a in range(areas.shape[0]):
-        injected = beyond_mw(areas[a], params, ring, slot, 1) + activated_mw(areas[a], ring, slot)
+        injected = beyond_mw(areas[a], params, ring, slot, 1) + activated_mw(areas[a], ring, slot) + others_mw(prices, a, slot)
         rooms[a, 0] = max(0.0, -need_mw(local[a, first], 1 - direction, injected))
     for i in range(n):
         wanted, a = offers[i, OFFER_MW], int(params[int(offers[i, OFFER_ROW]), s.AREA])
@@ -76,11 +82,11 @@ def count_refused(offers: Any, spare: Any, n: int, sign: float, price: float, fl
 
 
 @part
-def count_violations(first: int, tick: int, areas: Any, local: Any, params: Any, ring: Any, result: Any) -> None:
+def count_violations(first: int, tick: int, areas: Any, local: Any, params: Any, ring: Any, prices: Any, result: Any) -> None:
     """Add the MWh by which the TSO's activations exceed limits of areas beyond what exceeded them without."""
     slot = slot_of(first, tick)
     for a in range(areas.shape[0]):
-        without = beyond_mw(areas[a], params, ring, slot, 1)
+        without = beyond_mw(areas[a], params, ring, slot, 1) + others_mw(prices, a, slot)
         injected = without + activated_mw(areas[a], ring, slot)
         for d in range(2):
             more = max(0.0, need_mw(local[a, first], d, injected)) - max(0.0, need_mw(local[a, first], d, without))

@@ -36,8 +36,8 @@ def note_book(gates: Any, ring: Any, before: Any) -> None:
 @part
 def match_book(
     gate: Any, tick: int, first: int, rules: Any, curve: Any, at: Any, areas: Any, local: Any, background_priority: float,
-    priority: Any, params: Any, ring: Any, fleets: Any, loads: Any, world: Any, before: Any, offers: Any, spare: Any, rooms: Any,
-    flow: Any, result: Any, work: Any,
+    priority: Any, params: Any, ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, before: Any, offers: Any, spare: Any,
+    rooms: Any, flow: Any, result: Any, work: Any,
 ) -> None:  # fmt: skip
     """Let the TSO buy from the local book for one MTU what is cheaper than the balancing bids that its forecast need asks for.
 
@@ -59,7 +59,7 @@ def match_book(
         sort_offers(offers, spare, n)
         if rules[s.GRID_CHECK] > 0.0:
             whole = rules[s.GRID_CHECK] == s.CHECK_REJECTS
-            check_grid(offers, spare, n, d, first, tick, whole, areas, local, params, ring, rooms)
+            check_grid(offers, spare, n, d, first, tick, whole, areas, local, params, ring, prices, rooms)
         price, _, _ = accept(
             offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
             background_priority, 0.0,
