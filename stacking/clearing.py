@@ -11,7 +11,7 @@ from .build import law, part
 from .columns import background_column
 from .coordination import beyond_mw, book_sales, gather_offers
 from .forwarding import fit_offers, forward_unsold
-from .grid import check_grid, count_refused, count_violations
+from .grid import buy_within_limits, count_violations
 from .markets.merit_order import accept, background_alone_mw, shifted_need, sort_offers
 from .matching import match_book, note_book
 from .observe import is_due
@@ -71,24 +71,17 @@ def clear_balancing(
     moved = world[s.SHIFT_KNOWN + slot] + world[s.MATCHED + slot]
     up, down = shifted_need(at[background_column(0) + c.NEED], at[background_column(1) + c.NEED], moved)
     for d in range(2):
-        sign, need = (1.0, up) if d == 0 else (-1.0, down)
-        base = background_column(d)
+        need, base = up if d == 0 else down, background_column(d)
         cleared = (s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot
         if need <= POWER_EPSILON_MW:
             world[cleared] = at[base + c.ANCHOR]
             continue
         n = gather_offers(ring, priority, c.MFRR, d, slot, 0, params.shape[0], offers)
-        sort_offers(offers, spare, n)
-        if rules[s.GRID_CHECK] > 0.0:
-            whole = rules[s.GRID_CHECK] == s.CHECK_REJECTS
-            check_grid(offers, spare, n, d, first, tick, whole, areas, local, params, ring, prices, rooms)
-        price, mine, others = accept(
-            offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
-            background_priority, 0.0,
+        price, mine, others = buy_within_limits(
+            rules, offers, spare, n, d, need, first, tick, curve, at, background_priority, areas, local, params, ring, prices,
+            rooms, flow,
         )  # fmt: skip
         world[cleared] = price
-        if rules[s.GRID_CHECK] > 0.0:
-            count_refused(offers, spare, n, sign, price, flow)
         bought += mine
         result[f.ACCEPTED_MFRR_MWH] += mine * MTU_H
         result[f.BACKGROUND_MFRR_MWH] += others * MTU_H

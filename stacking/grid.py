@@ -14,7 +14,7 @@ from . import state as s
 from .build import law, part
 from .columns import background_column
 from .coordination import beyond_mw
-from .markets.merit_order import OFFER_KEY, OFFER_MW, OFFER_ROW
+from .markets.merit_order import OFFER_KEY, OFFER_MW, OFFER_ROW, accept, sort_offers
 from .state import cell, column, slot_of
 from .units import MTU_H, POWER_EPSILON_MW
 
@@ -42,6 +42,30 @@ def need_mw(margin: Any, direction: int, injected_mw: float) -> float:
 
 
 @part
+def buy_within_limits(
+    rules: Any, offers: Any, spare: Any, n: int, direction: int, need: float, first: int, tick: int, curve: Any, at: Any,
+    background_priority: float, areas: Any, local: Any, params: Any, ring: Any, prices: Any, rooms: Any, flow: Any,
+) -> tuple[float, float, float]:  # fmt: skip
+    """Sort listed offers, check them as the rule `grid_check` says and accept them beside other people's balancing supply.
+
+    Returns:
+        marginal price, MW of the offers, MW of others (see `accept`).
+    """
+    sign, base, checked = 1.0 if direction == 0 else -1.0, background_column(direction), rules[s.GRID_CHECK] > 0.0
+    sort_offers(offers, spare, n)
+    if checked:
+        whole = rules[s.GRID_CHECK] == s.CHECK_REJECTS
+        check_grid(offers, spare, n, direction, first, tick, whole, areas, local, params, ring, prices, rooms)
+    price, mine, others = accept(
+        offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
+        background_priority, 0.0,
+    )  # fmt: skip
+    if checked:
+        count_refused(offers, spare, n, sign, price, flow)
+    return price, mine, others
+
+
+@law
 def check_grid(
     offers: Any, spare: Any, n: int, direction: int, first: int, tick: int, whole: bool, areas: Any, local: Any, params: Any,
     ring: Any, prices: Any, rooms: Any,
