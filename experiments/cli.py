@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from .bench_cli import bench
+from .consent_cli import equilibrium, twins
 from .options import (
     Backend,
     Consent,
@@ -31,6 +32,7 @@ from .options import (
     World,
 )
 from .studies.cli import run
+from .system_cli import system
 from .terminal import command, note, print_json, progress_bar
 
 app = typer.Typer(
@@ -44,6 +46,7 @@ app = typer.Typer(
 )
 app.add_typer(bench, name="bench")
 app.command("run")(run)
+app.command()(system)
 
 
 def main() -> None:
@@ -256,6 +259,10 @@ def calibrate(
         print_json(fitting.to_data(done))
     else:
         typer.echo(fitting.to_text(done))
+
+
+app.command()(twins)
+app.command()(equilibrium)
 
 
 if __name__ == "__main__":

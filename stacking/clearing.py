@@ -11,6 +11,7 @@ from .build import law, part
 from .columns import background_column
 from .coordination import beyond_mw, book_sales, gather_offers
 from .forwarding import fit_offers, forward_unsold
+from .grid import buy_within_limits, count_violations
 from .markets.merit_order import accept, background_alone_mw, shifted_need, sort_offers
 from .matching import match_book, note_book
 from .observe import is_due
@@ -41,20 +42,24 @@ def clearings(
                                 scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices, offers,
                                 spare, bids, nodes, pieces, links, lists, flow, result)  # fmt: skip
             elif kind == s.MATCH:
-                match_book(gates[g], tick, first, rules, curves[market], series[first], scalars[c.BACKGROUND_PRIORITY], priority,
-                           params, ring, fleets, loads, world, before, offers, spare, flow, result, work)  # fmt: skip
+                match_book(gates[g], tick, first, rules, curves[market], series[first], areas, local,
+                           scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices, before, offers,
+                           spare, nodes, flow, result, work)  # fmt: skip
             elif market == c.LFM:
-                clear_local(gates[g], tick, first, curves[market], areas, local, local_hourly, scalars[c.BACKGROUND_PRIORITY],
-                            priority, params, ring, fleets, loads, world, prices, offers, spare, flow, result, work)  # fmt: skip
+                clear_local(gates[g], tick, first, rules, curves[market], mean_price(series, first, count), areas, local,
+                            local_hourly, scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices,
+                            offers, spare, flow, result, work)  # fmt: skip
             else:
-                clear_balancing(tick, first, curves[market], series[first], scalars[c.BACKGROUND_PRIORITY], priority, params,
-                                ring, fleets, loads, world, offers, spare, flow, result)  # fmt: skip
+                clear_balancing(tick, first, rules, curves[market], series[first], areas, local, scalars[c.BACKGROUND_PRIORITY],
+                                priority, params, ring, fleets, loads, world, prices, offers, spare, nodes, flow,
+                                result)  # fmt: skip
 
 
 @part
 def clear_balancing(
-    tick: int, first: int, curve: Any, at: Any, background_priority: float, priority: Any, params: Any, ring: Any, fleets: Any,
-    loads: Any, world: Any, offers: Any, spare: Any, flow: Any, result: Any,
+    tick: int, first: int, rules: Any, curve: Any, at: Any, areas: Any, local: Any, background_priority: float, priority: Any,
+    params: Any, ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, offers: Any, spare: Any, rooms: Any, flow: Any,
+    result: Any,
 ) -> None:  # fmt: skip
     """Clear the balancing market for one delivery MTU in both directions.
 
@@ -62,35 +67,36 @@ def clear_balancing(
     ledger, prices to the world ring. The need is net of what the local markets moved, once that is published, and of what the
     TSO bought from a shared book.
     """
-    slot = slot_of(first, tick)
+    slot, bought = slot_of(first, tick), 0.0
     moved = world[s.SHIFT_KNOWN + slot] + world[s.MATCHED + slot]
     up, down = shifted_need(at[background_column(0) + c.NEED], at[background_column(1) + c.NEED], moved)
     for d in range(2):
-        sign, need = (1.0, up) if d == 0 else (-1.0, down)
-        base = background_column(d)
+        need, base = up if d == 0 else down, background_column(d)
         cleared = (s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot
         if need <= POWER_EPSILON_MW:
             world[cleared] = at[base + c.ANCHOR]
             continue
         n = gather_offers(ring, priority, c.MFRR, d, slot, 0, params.shape[0], offers)
-        sort_offers(offers, spare, n)
-        price, mine, others = accept(
-            offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
-            background_priority, 0.0,
+        price, mine, others = buy_within_limits(
+            rules, offers, spare, n, d, need, first, tick, curve, at, background_priority, areas, local, params, ring, prices,
+            rooms, flow,
         )  # fmt: skip
         world[cleared] = price
+        bought += mine
         result[f.ACCEPTED_MFRR_MWH] += mine * MTU_H
         result[f.BACKGROUND_MFRR_MWH] += others * MTU_H
         result[f.NEED_MFRR_MWH] += need * MTU_H
         result[f.UNSERVED_MFRR_MWH] += max(0.0, need - mine - others) * MTU_H
         book_sales(offers, n, d, tick, first, 1, params, ring, fleets, loads, flow)
+    if bought + abs(world[s.MATCHED + slot]) > POWER_EPSILON_MW:
+        count_violations(first, tick, areas, local, params, ring, prices, result)
 
 
 @part
 def clear_local(
-    gate: Any, tick: int, first: int, curve: Any, areas: Any, local: Any, local_hourly: Any, background_priority: float,
-    priority: Any, params: Any, ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, offers: Any, spare: Any, flow: Any,
-    result: Any, work: Any,
+    gate: Any, tick: int, first: int, rules: Any, curve: Any, da_price: float, areas: Any, local: Any, local_hourly: Any,
+    background_priority: float, priority: Any, params: Any, ring: Any, fleets: Any, loads: Any, world: Any, prices: Any,
+    offers: Any, spare: Any, flow: Any, result: Any, work: Any,
 ) -> None:  # fmt: skip
     """Clear every local market for a block or one MTU of it, from leaves to root, in both directions.
 
@@ -99,7 +105,7 @@ def clear_local(
 
     Args:
         gate: (GATE_W,) of the clearing; tick: now; first: first delivery MTU.
-        curve: shape of other people's supply.
+        rules: (RULES_W,); curve: shape of other people's supply; da_price: of the block, EUR/MWh.
         areas: (area, AREAS_W); local: (area, mtu, 2 BACKGROUND_W) series; local_hourly: (area, LOCAL_HOURLY_W, hour) forecasts;
             prices: (area, AREA_W), written.
         others: as in `clear_balancing`.
@@ -130,6 +136,8 @@ def clear_local(
                 offers, n, curve, sign, need, volume, reference, anchor, limit, background_priority, bought
             )  # fmt: skip
             total += sign * (mine + others)
+            if rules[s.NEUTRAL] > 0.0:
+                result[f.COUNTER_EUR] -= sign * (mine + others) * energy * (da_price - sign * rules[s.ID_HALF_SPREAD])
             if mine + others > POWER_EPSILON_MW:
                 dearest = price if shown == 0 else max(dearest, price)
                 shown += 1
@@ -145,7 +153,17 @@ def clear_local(
             for place in range(slot, slot + count):
                 prices[a, place] = dearest
     for place in range(slot, slot + count):
-        world[s.SHIFT + place] = total + (world[s.SHIFT + place] if again else 0.0)
+        if rules[s.NEUTRAL] == 0.0:
+            world[s.SHIFT + place] = total + (world[s.SHIFT + place] if again else 0.0)
+
+
+@law
+def mean_price(series: Any, first: int, count: int) -> float:
+    """Return the mean day-ahead price of a block, EUR/MWh."""
+    total = 0.0
+    for tau in range(first, first + count):
+        total += series[tau, c.DA_PRICE]
+    return total / count
 
 
 @law

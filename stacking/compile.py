@@ -229,7 +229,8 @@ def _rules(design: Design) -> FLOAT:
     out = np.zeros(s.RULES_W)
     out[s.FEE], out[s.PENALTY] = r.forward_fee_eur_per_mwh, r.tso_penalty_factor
     out[s.KEEP_PAYMENT] = float(r.tso_shortfall == "keep_and_penalise")
-    out[s.CORRECT_LFM] = float(r.position == "corrected")
+    out[s.CORRECT_LFM] = float(r.position != "none")
+    out[s.NEUTRAL] = float(r.position in ("dso_counterbuys", "paired"))
     out[s.DSO_SHARE] = {"dso_first": s.DSO_FIRST, "tso_first": s.TSO_FIRST, "pro_rata": s.PRO_RATA}[r.delivery_priority]
     out[s.BLOCK_BALANCING], out[s.BLOCK_INTRADAY] = float(r.block_opposite_balancing), float(r.block_opposite_intraday)
     out[s.POOLING] = float(r.pooling)
@@ -239,6 +240,7 @@ def _rules(design: Design) -> FLOAT:
     out[s.NOT_ELIGIBLE] = _static_refusal(design)
     out[s.BASELINE] = BASELINES.index(r.baseline)
     out[s.BY_AREA] = float(design.joint)
+    out[s.GRID_CHECK] = {"none": s.UNCHECKED, "limit": s.CHECK_LIMITS, "reject": s.CHECK_REJECTS}[r.grid_check]
     out[s.LOCK_LATENCY_S], out[s.BOTH_STAND] = r.lock_latency_s, float(r.conflict_rule == "both_stand")
     return out
 

@@ -83,7 +83,7 @@ class Product(Record):
 class Rules(Record):
     """Rules of sharing, responsibility and payment of a design."""
 
-    position: Literal["none", "corrected"] = "none"
+    position: Literal["none", "corrected", "dso_counterbuys", "paired"] = "none"
     delivery_priority: Literal["dso_first", "tso_first", "pro_rata"] = "dso_first"
     tso_shortfall: Literal["keep_and_penalise", "no_pay_no_correction"] = "keep_and_penalise"
     tso_penalty_factor: NonNegative = 1.0
@@ -93,6 +93,7 @@ class Rules(Record):
     forward_fee_eur_per_mwh: NonNegative = 0.0
     forward_price: Literal["marginal", "as_bid", "better"] = "marginal"
     pooling: StrictBool = False
+    grid_check: Literal["none", "limit", "reject"] = "none"
     lock_latency_s: Annotated[float, Field(ge=0, le=900, allow_inf_nan=False, strict=True)] = 0.0
     conflict_rule: Literal["first_match", "both_stand"] = "first_match"
     baseline: Literal["schedule", "nomination", "mean", "quiet_mean"] = "schedule"

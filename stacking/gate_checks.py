@@ -98,8 +98,6 @@ def _check_looks(gates: tuple[Gate, ...], local: Product, balancing: Product) ->
             f"the DSO looks at the local book {times} minutes before delivery; allowed: from the gate, {local.gate_closure_min}, "
             f"falling to products.lfm.clearing_min = {local.clearing_min}"
         )
-    if looks and looks[0].by == "mtu":
-        raise ValueError("the first look at the local book is at the whole block; write by = 'mtu' in later ones only")
     if looks and looks[-1].need == "forecast":
         raise ValueError("the last look at the local book is at the realised need; write need = 'forecast' in earlier ones only")
     for gate in gates:

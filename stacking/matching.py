@@ -13,11 +13,11 @@ from . import columns as c
 from . import flows as f
 from . import state as s
 from .build import law, part
-from .columns import background_column
 from .coordination import doubly_sold_mw
 from .forwarding import enter, fit_offers
+from .grid import buy_within_limits
 from .lookahead import add_ahead, set_cell
-from .markets.merit_order import OFFER_ACCEPTED, OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW, accept, shifted_need, sort_offers
+from .markets.merit_order import OFFER_ACCEPTED, OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW, shifted_need
 from .state import ahead, cell, column, slot_of
 from .units import MTU_H, POWER_EPSILON_MW
 
@@ -34,8 +34,9 @@ def note_book(gates: Any, ring: Any, before: Any) -> None:
 
 @part
 def match_book(
-    gate: Any, tick: int, first: int, rules: Any, curve: Any, at: Any, background_priority: float, priority: Any, params: Any,
-    ring: Any, fleets: Any, loads: Any, world: Any, before: Any, offers: Any, spare: Any, flow: Any, result: Any, work: Any,
+    gate: Any, tick: int, first: int, rules: Any, curve: Any, at: Any, areas: Any, local: Any, background_priority: float,
+    priority: Any, params: Any, ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, before: Any, offers: Any, spare: Any,
+    rooms: Any, flow: Any, result: Any, work: Any,
 ) -> None:  # fmt: skip
     """Let the TSO buy from the local book for one MTU what is cheaper than the balancing bids that its forecast need asks for.
 
@@ -52,11 +53,12 @@ def match_book(
         sign, need = (1.0, up) if d == 0 else (-1.0, down)
         if need <= POWER_EPSILON_MW:
             continue
-        n, base = list_book(ring, priority, before, blind, slot, d, offers), background_column(d)
+        n = list_book(ring, priority, before, blind, slot, d, offers)
         fit_offers(offers, n, params, ring, slot, d, gate[s.KNOWN_MIN], flow, work)
-        sort_offers(offers, spare, n)
-        accept(offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
-               background_priority, 0.0)  # fmt: skip
+        buy_within_limits(
+            rules, offers, spare, n, d, need, first, tick, curve, at, background_priority, areas, local, params, ring, prices,
+            rooms, flow,
+        )  # fmt: skip
         for i in range(n):
             if offers[i, OFFER_ACCEPTED] > POWER_EPSILON_MW:
                 row = int(offers[i, OFFER_ROW])

@@ -116,9 +116,12 @@ NOT_ELIGIBLE = 13  # refusal code of a static requirement that the forwarded pro
 BASELINE = 14
 BY_AREA = 15  # balancing bids are paid the price of their area
 LOCK_LATENCY_S, BOTH_STAND = 16, 17
-RULES_W = 18
+GRID_CHECK = 18
+NEUTRAL = 19  # local activations are met by opposite energy elsewhere: the balance does not move
+RULES_W = 20
 DSO_FIRST, TSO_FIRST, PRO_RATA = 0, 1, 2  # DSO_SHARE: who is served first when less is delivered than ordered
 AT_MARGINAL, AS_BID, BETTER = 0, 1, 2  # FORWARD_PRICE
+UNCHECKED, CHECK_LIMITS, CHECK_REJECTS = 0, 1, 2  # GRID_CHECK
 BY_SCHEDULE, BY_NOMINATION, BY_MEAN, BY_QUIET_MEAN = 0, 1, 2, 3  # BASELINE
 
 # ---- baseline history, float32 (world, portfolio, columns), only where a design needs it -------------------------------------

@@ -42,6 +42,11 @@ DESIGNS = (
     "sthlmflex_eam",
     "onenet",
     "finflex",
+    "opentunity",
+    "gopacs",
+    "redispatch",
+    "onenet_pl",
+    "gb_stacking",
 )
 Decisions = Mapping[int, Mapping[str, float]]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -107,7 +109,7 @@ def test_the_first_of_two_bids_at_one_price_is_the_one_of_better_priority() -> N
     assert [record.cash(row).get("mfrr_forwarded", 0.0) for row in range(2)] == [0.0, 60.0]
 
 
-def busy_world(rules: dict[str, object], seeds: int = 4) -> tuple[Design, tuple[Portfolio, ...], Library]:
+def busy_world(rules: dict[str, Any], seeds: int = 4) -> tuple[Design, tuple[Portfolio, ...], Library]:
     portfolios = tuple(
         Portfolio(name=name, connection_mw=5.0, battery=Battery(power_mw=5.0, capacity_mwh=10.0)) for name in ("a", "b", "c")
     )
