@@ -59,10 +59,14 @@ class Bids:
         found: dict[tuple[int, int], dict[str, float]] = {}
         for row, k in enumerate(order):
             if not setting.joint:
-                found[0, row] = {"lfm_up_share_frac": self.local_mw[k] / RATED_MW, "lfm_up_price": self.local_price[k]}
-                found[0, row] |= {"consent": self.consent[k]} if asked else {}
+                found[0, row] = {
+                    "lfm_up_share_frac": float(self.local_mw[k]) / RATED_MW,
+                    "lfm_up_price": float(self.local_price[k]),
+                }
+                found[0, row] |= {"consent": float(self.consent[k])} if asked else {}
             for tick in (5, 6, 7, 8):
-                found[tick, row] = {"mfrr_up_share_frac": self.own_mw[k] / RATED_MW, "mfrr_up_price": self.own_price[k]}
+                own = {"mfrr_up_share_frac": float(self.own_mw[k]) / RATED_MW, "mfrr_up_price": float(self.own_price[k])}
+                found[tick, row] = own
         return found
 
 
