@@ -21,6 +21,7 @@ from stacking.network import Network, default_network
 from stacking.portfolio import Battery, Fleet, Load, Pattern, Portfolio, Site
 from stacking.scenario.keys import ALL, ScenarioKey, stream, whole_number
 
+from .consent.naming import parse_consent
 from .population_file import KINDS, Kind, Place, PopulationFile, Quantiles, load_population
 
 T = TypeVar("T")
@@ -102,6 +103,21 @@ def draw_strategies(
     key = _key(seed)
     called = (p if isinstance(p, str) else p.name for p in names)
     return tuple(_pick(weights, stream(key, f"strategy of {name}").random()) for name in called)
+
+
+def draw_consents(names: Iterable[str | Portfolio], name_or_file: str | Path = "mixed", seed: int = 0) -> tuple[str, ...]:
+    """Return the consent policy of each portfolio, drawn by the file's `consent_weight`; "own" for all where it has none.
+
+    An FSP keeps its policy in every scenario, and when others are added.
+
+    Raises:
+        StackingError: for an unknown or invalid file, an unknown policy in it, or a seed that is no such number.
+    """
+    weights, key = load_population(name_or_file).strategy.consent_weight, _key(seed)
+    for text in weights:
+        parse_consent(text, place=f"{name_or_file}, strategy.consent_weight")
+    called = (p if isinstance(p, str) else p.name for p in names)
+    return tuple(_pick(weights, stream(key, f"consent of {name}").random()) for name in called)
 
 
 def kind_of(portfolio: Portfolio) -> Kind:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stacking.errors import StackingError
 from stacking.layout import ACTIONS_W, OBSERVATIONS_W, Layout
 
+from .consent import consenting
 from .guard import TIME_LIMIT_S, checked_act, checked_start
 from .seeds import seed_of
 from .strategies.base import ACTION_LAYOUT, BoolArray, FloatArray, Strategy
@@ -26,6 +27,7 @@ class Population:
         portfolio_names: (F,) names for seeds and messages; numbers by default.
         layout: action bounds of the design.
         time_limit_s: longest time of one call of a strategy.
+        consent: name of a consent policy for all portfolios, or (F,) one for each; "own" leaves it to the strategy.
 
     Raises:
         StackingError: for an unknown name, or names that do not match the assignment.
@@ -39,8 +41,10 @@ class Population:
         portfolio_names: Sequence[str] | None = None,
         layout: Layout = ACTION_LAYOUT,
         time_limit_s: float = TIME_LIMIT_S,
+        consent: str | Sequence[str] = "own",
     ) -> None:
         _check_assignment(strategies, assignment, portfolio_names)
+        strategies, assignment = consenting(strategies, assignment, consent)
         for label in set(assignment):
             check_methods(strategies[label], f"strategy {label}")
         self.strategies = {name: strategies[name] for name in strategies if name in assignment}
@@ -142,7 +146,7 @@ class Population:
 
     def _seed(self, strategy: Strategy, world: object, row: int) -> int:
         """Return the seed of one row."""
-        return seed_of(strategy.name, world, self.portfolio_names[row])
+        return seed_of(getattr(strategy, "seed_name", strategy.name), world, self.portfolio_names[row])
 
     def _row_name(self, i: int, rows: NDArray[np.intp]) -> str:
         """Return world and portfolio of a row of a group."""

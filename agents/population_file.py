@@ -143,9 +143,10 @@ class MixedDraw(Record):
 
 
 class StrategyDraw(Record):
-    """Which strategies the FSPs play."""
+    """Which strategies the FSPs play, and under which consent policies; by default each strategy decides itself."""
 
     weight: Mapping[str, NonNegative]
+    consent_weight: Mapping[str, NonNegative] = Field(default={"own": 1.0})
 
 
 class PopulationFile(Record):
@@ -168,6 +169,7 @@ class PopulationFile(Record):
         weights = {"area_providers_weight": list(self.area_providers_weight)}
         weights["place"] = [place.weight for place in self.place.values()]
         weights["strategy.weight"] = list(self.strategy.weight.values())
+        weights["strategy.consent_weight"] = list(self.strategy.consent_weight.values())
         for name, place in self.place.items():
             for key in ("kind_weight", "site_weight", "load_weight"):
                 weights[f"place.{name}.{key}"] = list(getattr(place, key).values())
@@ -224,13 +226,9 @@ def _path(name_or_path: str, key: str, place: str) -> Path:
         return Path(name_or_path)
     if name_or_path not in population_names():
         raise StackingError(
-            "Unknown population.",
-            place=place,
-            key=key,
-            value=name_or_path,
-            allowed=", ".join(population_names()),
+            "Unknown population.", place=place, key=key, value=name_or_path, allowed=", ".join(population_names()),
             remedy="Use one of these names or the path of a .toml file (see docs/populations.md).",
-        )
+        )  # fmt: skip
     return FOLDER / f"{name_or_path}.toml"
 
 
@@ -243,13 +241,10 @@ def _inherited(path: Path) -> dict[str, Any]:
     below = read_toml(_path(base, "base", str(path))) if isinstance(base, str) else {}
     if not isinstance(base, str) or Path(base).suffix or "base" in below:
         raise StackingError(
-            "A population file starts from a shipped one that stands by itself.",
-            place=str(path),
-            key="base",
-            value=base,
+            "A population file starts from a shipped one that stands by itself.", place=str(path), key="base", value=base,
             allowed=", ".join(name for name in population_names() if "base" not in read_toml(FOLDER / f"{name}.toml")),
             remedy="Name one of these, or leave out `base` and give every value.",
-        )
+        )  # fmt: skip
     return _merged(below, data)
 
 

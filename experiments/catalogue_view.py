@@ -88,7 +88,9 @@ def _gate_time(design: Design, gate: Gate) -> str:
         return "T-60"
     product = design.products["lfm" if gate.book == "lfm" else "mfrr"]
     minutes = {"offer": product.gate_closure_min, "publish": product.publication_min}.get(gate.kind, product.clearing_min)
-    return f"T{-minutes:+g}" if minutes else "T"
+    minutes = minutes if gate.lead_min is None else gate.lead_min
+    how = [*(["by quarter hour"] if gate.by == "mtu" else []), *(["on the forecast"] if gate.need == "forecast" else [])]
+    return ", ".join([f"T{-minutes:+g}" if minutes else "T", *how])
 
 
 def _sees(gate: Gate) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from .bench_cli import bench
+from .consent_cli import equilibrium, twins
 from .options import (
     Backend,
     Consent,
@@ -30,6 +31,7 @@ from .options import (
     Tuned,
     World,
 )
+from .studies.cli import run
 from .system_cli import system
 from .terminal import command, note, print_json, progress_bar
 
@@ -43,6 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench, name="bench")
+app.command("run")(run)
 app.command()(system)
 
 
@@ -256,6 +259,10 @@ def calibrate(
         print_json(fitting.to_data(done))
     else:
         typer.echo(fitting.to_text(done))
+
+
+app.command()(twins)
+app.command()(equilibrium)
 
 
 if __name__ == "__main__":

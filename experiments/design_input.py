@@ -59,10 +59,10 @@ def _override(data: dict[str, Any], text: str, name: str) -> None:
             )  # fmt: skip
         table[parts[1]] = {"base": chosen} if isinstance(chosen, str) else dict(chosen)
         table = table[parts[1]]
-    table[parts[-1]] = _value(value.strip())
+    table[parts[-1]] = toml_value(value.strip())
 
 
-def _value(text: str) -> Any:
+def toml_value(text: str) -> Any:
     """Return a value as TOML reads it, else as text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]

@@ -116,8 +116,9 @@ def size_class(rated_mw: ArrayLike) -> NDArray[np.int64]:
 
 # ---- text ------------------------------------------------------------------------------------------------------------
 def groups_text(table: pd.DataFrame, width: int | None = None) -> str:
-    """Return a table by size class and one by kind of asset."""
-    return "\n\n".join(_grouping_text(table.loc[table["grouping"] == name], title, width) for name, title in GROUPINGS.items())
+    """Return a table by size class and one by kind of asset, where there are rows for it."""
+    parts = {title: table.loc[table["grouping"] == name] for name, title in GROUPINGS.items()}
+    return "\n\n".join(_grouping_text(part, title, width) for title, part in parts.items() if len(part))
 
 
 def _grouping_text(table: pd.DataFrame, title: str, width: int | None) -> str:

@@ -29,7 +29,7 @@ Population = Annotated[
     typer.Option("--population", help="Drawn FSPs instead: NAME or FILE, with :COUNT (mixed:30); allows --strategy mixed."),
 ]
 NetworkName = Annotated[str | None, typer.Option("--network", help="Network or .toml file; by default one area.")]
-Consent = Annotated[str, typer.Option(help="always, never, a random share 0..1, or own: the strategy's choice.")]
+Consent = Annotated[str, typer.Option(help="own (the strategy decides), always, never, a random share 0..1, break_even, ...")]
 Pooling = Annotated[bool | None, typer.Option("--pooling/--no-pooling", help="Pool bids that are forwarded.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="Override a value: rules.KEY=VALUE; may be repeated.")]
 Parameters = Annotated[list[str] | None, typer.Option("--parameters", help="File written by `stacking tune`; may be repeated.")]

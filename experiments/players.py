@@ -12,7 +12,8 @@ from stacking.errors import StackingError
 from stacking.network import Network, compile_network, default_network, load_network
 from stacking.portfolio import Portfolio
 
-from ..agents.drawn import draw_population, draw_strategies
+from ..agents.consent import WithConsent, consenting
+from ..agents.drawn import draw_consents, draw_population, draw_strategies
 from ..agents.strategies import Strategy
 
 MIXED = "mixed"
@@ -148,4 +149,8 @@ def mixed_strategies(players: Players, make: Callable[[str], Strategy]) -> Mixed
             allowed="with --population only", remedy="Add --population mixed (or ukpn, norflex, gopacs, or a file).",
         )  # fmt: skip
     assignment = draw_strategies(players.portfolios, players.population, players.seed)
-    return Mixed({name: make(name) for name in dict.fromkeys(assignment)}, assignment)
+    made = {name: make(name) for name in dict.fromkeys(assignment)}
+    if any(isinstance(strategy, WithConsent) for strategy in made.values()):  # --consent goes before the population's
+        return Mixed(made, assignment)
+    strategies, labels = consenting(made, assignment, draw_consents(players.portfolios, players.population, players.seed))
+    return Mixed({name: strategies[name] for name in dict.fromkeys(labels)}, labels)

@@ -105,7 +105,7 @@ def run(contest: Contest, progress: Progress | None = None) -> Run:
     strategies, calendar = _with_reference(contest.strategies), local_days(contest.library)
     episodes, days = [], []
     for designs in _groups(contest.designs):
-        group = _Group(contest, designs)
+        group = Group(contest, designs)
         reference: Batch | None = None
         for label, strategy in strategies.items():
             batch = group.play(label, strategy, progress or (lambda steps: None))
@@ -170,7 +170,7 @@ def _touch(backend: str) -> None:
 
 
 # ---- playing ---------------------------------------------------------------------------------------------------------
-class _Group:
+class Group:
     """Engines of designs with the same action bounds, stepped together."""
 
     def __init__(self, contest: Contest, designs: Sequence[Design]) -> None:

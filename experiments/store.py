@@ -62,17 +62,17 @@ def write_results(folder: str | Path, frames: Mapping[str, pd.DataFrame], manife
     """
     folder = Path(folder)
     record = _manifest(manifest)
-    tables = {name: _parquet(name, frame) for name, frame in frames.items()}
+    tables = {name: parquet_bytes(name, frame) for name, frame in frames.items()}
     record["files"] = {
-        name: {"file": f"{name}.parquet", "sha256": _sha256(data), "rows": len(frames[name])} for name, data in tables.items()
+        name: {"file": f"{name}.parquet", "sha256": sha256_of(data), "rows": len(frames[name])} for name, data in tables.items()
     }
     text = json.dumps(record, indent=2, sort_keys=True, allow_nan=False) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _forget(folder)
         for name, data in tables.items():
-            _replace(folder / f"{name}.parquet", data)
-        _replace(folder / MANIFEST, text.encode())
+            replace_file(folder / f"{name}.parquet", data)
+        replace_file(folder / MANIFEST, text.encode())
     except OSError as error:
         raise StackingError(
             "The results cannot be written.",
@@ -94,7 +94,7 @@ def read_results(folder: str | Path) -> Results:
     frames = {}
     for name, entry in manifest["files"].items():
         data = _read_bytes(folder / f"{name}.parquet", "A table of the result is missing.")
-        if _sha256(data) != entry.get("sha256"):
+        if sha256_of(data) != entry.get("sha256"):
             raise _broken(folder / f"{name}.parquet", "A table was changed or damaged after it was written.")
         try:
             frames[name] = pq.read_table(BytesIO(data)).to_pandas()
@@ -113,7 +113,7 @@ def configuration_hash(manifest: Mapping[str, Any]) -> str:
     if missing:
         raise StackingError("The manifest lacks an entry.", place=MANIFEST, key=missing[0], allowed=", ".join(HASHED))
     plain = {key: _plain(manifest[key], key) for key in HASHED}
-    return _sha256(json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())
+    return sha256_of(json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())
 
 
 def versions() -> dict[str, str]:
@@ -173,7 +173,7 @@ def _plain(value: Any, key: str) -> Any:
     )
 
 
-def _parquet(name: str, frame: pd.DataFrame) -> bytes:
+def parquet_bytes(name: str, frame: pd.DataFrame) -> bytes:
     """Return a table as Parquet bytes that depend on nothing but the table."""
     if not _NAME.fullmatch(name):
         raise StackingError(
@@ -204,7 +204,7 @@ def _forget(folder: Path) -> None:
         (folder / f"{name}.parquet").unlink(missing_ok=True)
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Write a file so that readers see the old or the new content, never a part."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -259,6 +259,6 @@ def _broken(path: Path, problem: str) -> StackingError:
     return StackingError(problem, place=str(path), remedy="Run it again, or restore the folder from a copy.")
 
 
-def _sha256(data: bytes) -> str:
+def sha256_of(data: bytes) -> str:
     """Return the hash as text."""
     return hashlib.sha256(data).hexdigest()

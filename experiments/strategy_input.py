@@ -41,7 +41,11 @@ def chosen_strategies(
     for spec in specs:
         if spec == MIXED:
             strategy = mixed_strategies(players or Players(), make)
-            origin, values, names = f"shares of the population: {strategy}", {}, list(strategy.strategies)
+            origin, values, names = (
+                f"shares of the population: {strategy}",
+                {},
+                [own.partition("[")[0] for own in strategy.strategies],
+            )
         else:
             bare, origin = one_strategy(spec, given, tuned=request.tuned)
             strategy, values, names = bare, values_of(bare), [bare.name]

@@ -10,22 +10,26 @@ from . import state as s
 from .build import law, part
 from .columns import background_column
 from .coordination import beyond_mw, book_sales, gather_offers
-from .forwarding import forward_unsold
+from .forwarding import fit_offers, forward_unsold
+from .grid import buy_within_limits, count_violations
 from .markets.merit_order import accept, background_alone_mw, shifted_need, sort_offers
+from .matching import match_book, note_book
 from .observe import is_due
 from .procurement import procure_jointly
 from .state import slot_of
-from .units import MTU_H, POWER_EPSILON_MW
+from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 
 
 @law
 def clearings(
-    gates: Any, products: Any, curves: Any, rules: Any, areas: Any, params: Any, series: Any, local: Any, scalars: Any,
-    draws: Any, day: Any, length: int, fleets: Any, loads: Any, ring: Any, world: Any, prices: Any, offers: Any, spare: Any,
-    bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any, flow: Any, result: Any, tick: int, work: Any,
+    gates: Any, products: Any, curves: Any, rules: Any, areas: Any, params: Any, series: Any, local: Any, local_hourly: Any,
+    scalars: Any, draws: Any, day: Any, length: int, fleets: Any, loads: Any, ring: Any, world: Any, prices: Any, offers: Any,
+    spare: Any, before: Any, bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any, flow: Any, result: Any,
+    tick: int, work: Any,
 ) -> None:  # fmt: skip
-    """Clear the books that are due, then pass unsold bids on."""
+    """Clear the books that are due, and pass on what was not bought."""
     priority = draws[:, 1]
+    note_book(gates, ring, before)
     for g in range(gates.shape[0]):
         kind = gates[g, s.KIND]
         if kind >= s.CLEAR and is_due(gates[g], day, tick, length):
@@ -37,92 +41,132 @@ def clearings(
                 procure_jointly(tick, first, products[market], curves, series[first], areas, local,
                                 scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices, offers,
                                 spare, bids, nodes, pieces, links, lists, flow, result)  # fmt: skip
+            elif kind == s.MATCH:
+                match_book(gates[g], tick, first, rules, curves[market], series[first], areas, local,
+                           scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices, before, offers,
+                           spare, nodes, flow, result, work)  # fmt: skip
             elif market == c.LFM:
-                clear_local(tick, first, count, curves[market], areas, local, scalars[c.BACKGROUND_PRIORITY], priority, params,
-                            ring, fleets, loads, world, prices, offers, spare, flow, result)  # fmt: skip
+                clear_local(gates[g], tick, first, rules, curves[market], mean_price(series, first, count), areas, local,
+                            local_hourly, scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices,
+                            offers, spare, flow, result, work)  # fmt: skip
             else:
-                clear_balancing(tick, first, curves[market], series[first], scalars[c.BACKGROUND_PRIORITY], priority, params,
-                                ring, fleets, loads, world, offers, spare, flow, result)  # fmt: skip
+                clear_balancing(tick, first, rules, curves[market], series[first], areas, local, scalars[c.BACKGROUND_PRIORITY],
+                                priority, params, ring, fleets, loads, world, prices, offers, spare, nodes, flow,
+                                result)  # fmt: skip
 
 
 @part
 def clear_balancing(
-    tick: int, first: int, curve: Any, at: Any, background_priority: float, priority: Any, params: Any, ring: Any, fleets: Any,
-    loads: Any, world: Any, offers: Any, spare: Any, flow: Any, result: Any,
+    tick: int, first: int, rules: Any, curve: Any, at: Any, areas: Any, local: Any, background_priority: float, priority: Any,
+    params: Any, ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, offers: Any, spare: Any, rooms: Any, flow: Any,
+    result: Any,
 ) -> None:  # fmt: skip
     """Clear the balancing market for one delivery MTU in both directions.
 
     The merit order is one for all portfolios of the world and the background; accepted MW go to the book of their
-    ledger, prices to the world ring. The need is net of what the local markets moved, once that is published.
+    ledger, prices to the world ring. The need is net of what the local markets moved, once that is published, and of what the
+    TSO bought from a shared book.
     """
-    slot = slot_of(first, tick)
-    up, down = shifted_need(at[background_column(0) + c.NEED], at[background_column(1) + c.NEED], world[s.SHIFT_KNOWN + slot])
+    slot, bought = slot_of(first, tick), 0.0
+    moved = world[s.SHIFT_KNOWN + slot] + world[s.MATCHED + slot]
+    up, down = shifted_need(at[background_column(0) + c.NEED], at[background_column(1) + c.NEED], moved)
     for d in range(2):
-        sign, need = (1.0, up) if d == 0 else (-1.0, down)
-        base = background_column(d)
+        need, base = up if d == 0 else down, background_column(d)
         cleared = (s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot
         if need <= POWER_EPSILON_MW:
             world[cleared] = at[base + c.ANCHOR]
             continue
         n = gather_offers(ring, priority, c.MFRR, d, slot, 0, params.shape[0], offers)
-        sort_offers(offers, spare, n)
-        price, mine, others = accept(
-            offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
-            background_priority,
+        price, mine, others = buy_within_limits(
+            rules, offers, spare, n, d, need, first, tick, curve, at, background_priority, areas, local, params, ring, prices,
+            rooms, flow,
         )  # fmt: skip
         world[cleared] = price
+        bought += mine
         result[f.ACCEPTED_MFRR_MWH] += mine * MTU_H
         result[f.BACKGROUND_MFRR_MWH] += others * MTU_H
         result[f.NEED_MFRR_MWH] += need * MTU_H
         result[f.UNSERVED_MFRR_MWH] += max(0.0, need - mine - others) * MTU_H
         book_sales(offers, n, d, tick, first, 1, params, ring, fleets, loads, flow)
+    if bought + abs(world[s.MATCHED + slot]) > POWER_EPSILON_MW:
+        count_violations(first, tick, areas, local, params, ring, prices, result)
 
 
 @part
 def clear_local(
-    tick: int, first: int, count: int, curve: Any, areas: Any, local: Any, background_priority: float, priority: Any, params: Any,
-    ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, offers: Any, spare: Any, flow: Any, result: Any,
+    gate: Any, tick: int, first: int, rules: Any, curve: Any, da_price: float, areas: Any, local: Any, local_hourly: Any,
+    background_priority: float, priority: Any, params: Any, ring: Any, fleets: Any, loads: Any, world: Any, prices: Any,
+    offers: Any, spare: Any, flow: Any, result: Any, work: Any,
 ) -> None:  # fmt: skip
-    """Clear every local market for a block, from leaves to root, in both directions.
+    """Clear every local market for a block or one MTU of it, from leaves to root, in both directions.
 
     A need is the drawn margin (background load - limit) less what the portfolios below inject beyond their reference
-    schedule, and less what was bought further down; a bid that was not taken there stays for the markets above.
+    schedule, and less what was bought further down or before; a bid that was not taken there stays for the markets above.
 
     Args:
-        tick: now; first, count: the block of delivery MTU.
-        curve: shape of other people's supply.
-        areas: (area, AREAS_W); local: (area, mtu, 2 BACKGROUND_W) series; prices: (area, AREA_W), written.
+        gate: (GATE_W,) of the clearing; tick: now; first: first delivery MTU.
+        rules: (RULES_W,); curve: shape of other people's supply; da_price: of the block, EUR/MWh.
+        areas: (area, AREAS_W); local: (area, mtu, 2 BACKGROUND_W) series; local_hourly: (area, LOCAL_HOURLY_W, hour) forecasts;
+            prices: (area, AREA_W), written.
         others: as in `clear_balancing`.
     """
-    slot, energy = slot_of(first, tick), count * MTU_H
-    total = 0.0
+    count, again = gate[s.COUNT], gate[s.AGAIN] == 1
+    slot, energy, total = slot_of(first, tick), count * MTU_H, 0.0
     for a in range(areas.shape[0]):
-        prices[a, slot] = 0.0
-    for a in range(areas.shape[0]):
-        rows = areas[a, s.FIRST_ROW], areas[a, s.LAST_ROW]
-        at = local[a, first]
+        rows, at = (areas[a, s.FIRST_ROW], areas[a, s.LAST_ROW]), local[a, first]
         beyond = beyond_mw(areas[a], params, ring, slot, count)
         dearest, shown = 0.0, 0
         for d in range(2):
-            sign = 1.0 if d == 0 else -1.0
-            base = background_column(d)
-            need = at[base + c.NEED] - sign * beyond
+            sign, base = 1.0 if d == 0 else -1.0, background_column(d)
+            bought = prices[a, s.OTHERS + d * s.SLOTS + slot]
+            margin = at[base + c.NEED]
+            if gate[s.FORECAST] == 1:
+                margin = told_margin_mw(sign * local_hourly[a, c.LFM_NEED_NEAR - c.LFM_NEED_FAR, first // MTU_PER_HOUR])
+            need = margin - sign * beyond - bought
+            volume, reference, anchor, limit = at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT]
+            if not again and at[base + c.NEED] > 0.0:  # the published balancing need holds what others would have done
+                total -= sign * background_alone_mw(curve, sign, at[base + c.NEED], volume, reference, anchor, limit)
             if need <= POWER_EPSILON_MW:
                 continue
             n = gather_offers(ring, priority, c.LFM, d, slot, rows[0], rows[1], offers)
-            volume, reference, anchor, limit = at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT]
+            if gate[s.WHOLE] == 0:
+                fit_offers(offers, n, params, ring, slot, d, gate[s.KNOWN_MIN], flow, work)
             sort_offers(offers, spare, n)
-            price, mine, others = accept(offers, n, curve, sign, need, volume, reference, anchor, limit, background_priority)
-            total += sign * (mine + others - background_alone_mw(
-                curve, sign, max(0.0, at[base + c.NEED]), volume, reference, anchor, limit))  # fmt: skip
+            price, mine, others = accept(
+                offers, n, curve, sign, need, volume, reference, anchor, limit, background_priority, bought
+            )  # fmt: skip
+            total += sign * (mine + others)
+            if rules[s.NEUTRAL] > 0.0:
+                result[f.COUNTER_EUR] -= sign * (mine + others) * energy * (da_price - sign * rules[s.ID_HALF_SPREAD])
             if mine + others > POWER_EPSILON_MW:
                 dearest = price if shown == 0 else max(dearest, price)
                 shown += 1
+            for place in range(slot, slot + count):
+                prices[a, s.OTHERS + d * s.SLOTS + place] += others
             result[f.ACCEPTED_LFM_MWH] += mine * energy
             result[f.BACKGROUND_LFM_MWH] += others * energy
-            result[f.NEED_LFM_MWH] += need * energy
-            result[f.UNSERVED_LFM_MWH] += max(0.0, need - mine - others) * energy
+            result[f.NEED_LFM_MWH] += (need if gate[s.LAST] == 1 else mine + others) * energy
+            if gate[s.LAST] == 1:
+                result[f.UNSERVED_LFM_MWH] += max(0.0, need - mine - others) * energy
             book_sales(offers, n, d, tick, first, count, params, ring, fleets, loads, flow)
-        prices[a, slot] = dearest
+        if shown > 0 or not again:
+            for place in range(slot, slot + count):
+                prices[a, place] = dearest
     for place in range(slot, slot + count):
-        world[s.SHIFT + place] = total
+        if rules[s.NEUTRAL] == 0.0:
+            world[s.SHIFT + place] = total + (world[s.SHIFT + place] if again else 0.0)
+
+
+@law
+def mean_price(series: Any, first: int, count: int) -> float:
+    """Return the mean day-ahead price of a block, EUR/MWh."""
+    total = 0.0
+    for tau in range(first, first + count):
+        total += series[tau, c.DA_PRICE]
+    return total / count
+
+
+@law
+def told_margin_mw(forecast_mw: float) -> float:
+    """Return the margin that a forecast need stands for; how much room there is otherwise is not forecast."""
+    return forecast_mw if forecast_mw > 0.0 else c.ROOMY_MW

@@ -31,7 +31,9 @@ OPPOSITE_SALE = 6
 SOLD_ELSEWHERE = 7
 POOL_TRIMMED = 8
 POOL_TOO_SMALL = 9
-CODES_W = 10
+LOCKED = 10
+GRID_LIMIT = 11
+CODES_W = 12
 
 CODES: tuple[RefusalCode, ...] = (
     RefusalCode(
@@ -93,6 +95,18 @@ CODES: tuple[RefusalCode, ...] = (
         "POOL_TOO_SMALL",
         "The pooled bids of the zone, direction and MTU together stay below the receiving market's minimum quantity.",
         "Let more members join the pool, or offer more MW.",
+    ),
+    RefusalCode(
+        LOCKED,
+        "LOCKED",
+        "Another buyer of the same book had matched the bid before; the later match is void.",
+        "Nothing: the bid is sold once, to the buyer who came first (rule conflict_rule, lock_latency_s).",
+    ),
+    RefusalCode(
+        GRID_LIMIT,
+        "GRID_LIMIT",
+        "Activating the bid for the TSO would exceed the limit of an area on its path; the DSO's check kept it back.",
+        "Offer in another area or in the direction that relieves the grid; rule grid_check says how strict the check is.",
     ),
 )
 

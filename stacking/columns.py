@@ -25,7 +25,8 @@ IMBALANCE_PRICE = 11  # published single imbalance price, EUR/MWh
 DOMINANT = 12  # dominating direction of the balancing area: +1 up, -1 down, 0 none
 NEED_FORECAST = 13  # balancing need (MW, + = up) as forecast three MTU before this MTU
 HOUR_SIN, HOUR_COS, YEAR_SIN, YEAR_COS, WEEKEND = 14, 15, 16, 17, 18
-SERIES_W = 19
+LOOK_S = 19  # seconds after the tick at which the TSO looks at a shared book for this MTU, 0 to 900
+SERIES_W = 20
 
 # ---- scenario library: local markets, (scenario, area, mtu, column) ------------------------------------------------
 # Background of direction d starts at background_column(d). NEED is a signed margin: background load - limit, MW; negative

@@ -27,6 +27,7 @@ KINDS = {
     "clear": s.CLEAR,
     "forward": s.FORWARD,
     "joint": s.JOINT,
+    "match": s.MATCH,
 }
 OFFER_ACTIONS = {"lfm": v.LFM_OFFER, "mfrr": v.MFRR_OFFER}
 BASELINES = ("schedule", "nomination", "mean", "quiet_mean")  # in the order of stacking.state
@@ -176,7 +177,16 @@ def _gate(design: Design, gate: Gate) -> INT:
         row[s.LEAD] = lead_mtu(product.publication_min, earlier=False)
         row[s.TELLS] = gate.book == ("mfrr" if design.joint else "lfm")
     else:
-        row[s.LEAD] = lead_mtu(product.clearing_min, earlier=True)
+        row[s.LEAD] = lead_mtu(product.clearing_min if gate.lead_min is None else gate.lead_min, earlier=True)
+    if gate.kind == "match":
+        row[s.LEDGER], row[s.MARKET] = c.FORWARDED, c.MFRR
+    looks = [g for g in design.gates if (g.kind, g.book) == ("clear", "lfm")]
+    told_by_mtu = (gate.kind, gate.book) == ("publish", "lfm") and any(g.by == "mtu" for g in looks)
+    if gate.kind == "match" or gate.by == "mtu" or told_by_mtu:
+        row[s.COUNT], row[s.ALIGNED], row[s.WHOLE] = 1, 0, 0
+    if gate.kind == "clear" and gate.book == "lfm":
+        row[s.AGAIN], row[s.LAST] = gate != looks[0], gate == looks[-1]
+        row[s.FORECAST] = gate.need == "forecast"
     if gate.kind == "forward":
         row[s.TARGET], row[s.MARKET] = c.FORWARDED, MARKETS[str(gate.to)]
         receiving = design.products[str(gate.to)]  # type: ignore[index]
@@ -219,7 +229,8 @@ def _rules(design: Design) -> FLOAT:
     out = np.zeros(s.RULES_W)
     out[s.FEE], out[s.PENALTY] = r.forward_fee_eur_per_mwh, r.tso_penalty_factor
     out[s.KEEP_PAYMENT] = float(r.tso_shortfall == "keep_and_penalise")
-    out[s.CORRECT_LFM] = float(r.position == "corrected")
+    out[s.CORRECT_LFM] = float(r.position != "none")
+    out[s.NEUTRAL] = float(r.position in ("dso_counterbuys", "paired"))
     out[s.DSO_SHARE] = {"dso_first": s.DSO_FIRST, "tso_first": s.TSO_FIRST, "pro_rata": s.PRO_RATA}[r.delivery_priority]
     out[s.BLOCK_BALANCING], out[s.BLOCK_INTRADAY] = float(r.block_opposite_balancing), float(r.block_opposite_intraday)
     out[s.POOLING] = float(r.pooling)
@@ -229,6 +240,8 @@ def _rules(design: Design) -> FLOAT:
     out[s.NOT_ELIGIBLE] = _static_refusal(design)
     out[s.BASELINE] = BASELINES.index(r.baseline)
     out[s.BY_AREA] = float(design.joint)
+    out[s.GRID_CHECK] = {"none": s.UNCHECKED, "limit": s.CHECK_LIMITS, "reject": s.CHECK_REJECTS}[r.grid_check]
+    out[s.LOCK_LATENCY_S], out[s.BOTH_STAND] = r.lock_latency_s, float(r.conflict_rule == "both_stand")
     return out
 
 

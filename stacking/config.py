@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
 
 from .errors import StackingError
+from .gate_checks import check_gates
 from .units import MTU_MIN
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
@@ -82,7 +83,7 @@ class Product(Record):
 class Rules(Record):
     """Rules of sharing, responsibility and payment of a design."""
 
-    position: Literal["none", "corrected"] = "none"
+    position: Literal["none", "corrected", "dso_counterbuys", "paired"] = "none"
     delivery_priority: Literal["dso_first", "tso_first", "pro_rata"] = "dso_first"
     tso_shortfall: Literal["keep_and_penalise", "no_pay_no_correction"] = "keep_and_penalise"
     tso_penalty_factor: NonNegative = 1.0
@@ -92,6 +93,9 @@ class Rules(Record):
     forward_fee_eur_per_mwh: NonNegative = 0.0
     forward_price: Literal["marginal", "as_bid", "better"] = "marginal"
     pooling: StrictBool = False
+    grid_check: Literal["none", "limit", "reject"] = "none"
+    lock_latency_s: Annotated[float, Field(ge=0, le=900, allow_inf_nan=False, strict=True)] = 0.0
+    conflict_rule: Literal["first_match", "both_stand"] = "first_match"
     baseline: Literal["schedule", "nomination", "mean", "quiet_mean"] = "schedule"
     id_half_spread_eur_per_mwh: NonNegative = 8.0
     terminal_factor: NonNegative = 1.0
@@ -103,11 +107,14 @@ Ledger = Literal["lfm", "mfrr", "forwarded"]
 class Gate(Record):
     """One row of the gate table: who looks at which book when, seeing which ledgers."""
 
-    kind: Literal["publish", "auction", "trade", "offer", "clear", "forward", "joint"]
+    kind: Literal["publish", "auction", "trade", "offer", "clear", "forward", "joint", "match"]
     book: Literal["lfm", "mfrr", "forwarded", "da", "id"]
     to: Ledger | None = None
     sees: tuple[Ledger, ...] = ()
     refuses_offered: tuple[Ledger, ...] = ()
+    lead_min: Annotated[float, Field(ge=0, le=180, allow_inf_nan=False, strict=True)] | None = None
+    by: Literal["block", "mtu"] = "block"
+    need: Literal["realised", "forecast"] = "realised"
 
 
 class Design(Record):
@@ -127,6 +134,11 @@ class Design(Record):
         return any(g.kind == "forward" for g in self.gates)
 
     @property
+    def shared_book(self) -> bool:
+        """Return whether the TSO buys from the local book."""
+        return any(g.kind == "match" for g in self.gates)
+
+    @property
     def joint(self) -> bool:
         """Return whether one optimisation serves the needs of all operators."""
         return any(g.kind == "joint" for g in self.gates)
@@ -142,60 +154,8 @@ class Design(Record):
                     f"products.{market}: price_rule = '{product.price_rule}' with clears = '{product.clears}' is not built; "
                     f"allowed: price_rule = '{price_rule}' with clears = '{clears}'"
                 )
-        _check_gates(self.gates)
+        check_gates(self.gates, self.products)
         return self
-
-
-def _check_gates(gates: tuple[Gate, ...]) -> None:
-    seen: set[tuple[str, str]] = set()
-    for gate in gates:
-        if (gate.kind, gate.book) in seen:
-            raise ValueError(f"gate kind = '{gate.kind}', book = '{gate.book}' appears twice")
-        seen.add((gate.kind, gate.book))
-        allowed = {"auction": ("da",), "trade": ("id",), "joint": ("mfrr",)}.get(gate.kind, ("lfm", "mfrr"))
-        allowed += ("forwarded",) if gate.kind == "publish" else ()
-        if gate.book not in allowed:
-            raise ValueError(f"gate kind = '{gate.kind}' cannot have book = '{gate.book}'; allowed: {', '.join(allowed)}")
-        if (gate.kind == "forward") != (gate.to is not None):
-            raise ValueError("a forward gate, and no other, needs `to`, the receiving market")
-    passes = {g.book: g.to for g in gates if g.kind == "forward"}
-    for source, target in passes.items():
-        if target == source or passes.get(str(target)) is not None:
-            raise ValueError(f"forwarding {source} -> {target} closes a cycle; forward from finer to coarser location only")
-        if (source, target) != ("lfm", "mfrr"):
-            raise ValueError(
-                f"forwarding {source} -> {target} is not a receiving relation of this catalogue; allowed: lfm -> mfrr"
-            )
-    order = {"publish": 0, "auction": 1, "trade": 2, "offer": 3, "clear": 4, "forward": 4, "joint": 4}
-    ranks = [order[g.kind] for g in gates]
-    if ranks != sorted(ranks):
-        raise ValueError("gates must stand in the order of a tick: publish, auction, trade, offer, clear and forward")
-    acts = [(g.kind, g.book) for g in gates]
-    for source in passes:
-        if ("clear", source) in acts and acts.index(("forward", source)) < acts.index(("clear", source)):
-            raise ValueError(f"the forward gate of {source} stands before its clear gate: only what is unsold can be forwarded")
-    _check_books(seen)
-    if passes and ("publish", "forwarded") not in seen:
-        raise ValueError("a design with a forward gate needs a publish gate with book = 'forwarded'")
-
-
-def _check_books(seen: set[tuple[str, str]]) -> None:
-    """Demand what each book needs; where one optimisation serves all needs there is one book and nothing else clears."""
-    joint = ("joint", "mfrr") in seen
-    for kind in ("offer", "clear", "publish"):
-        for book in ("lfm", "mfrr"):
-            needed = not joint or (book == "mfrr" and kind != "clear")
-            if needed and (kind, book) not in seen:
-                raise ValueError(
-                    f"gate kind = '{kind}' for book = '{book}' is missing: what is offered must clear and be published"
-                )
-            if not needed and (kind, book) in seen:
-                raise ValueError(
-                    f"gate kind = '{kind}' for book = '{book}' stands beside a joint gate, which serves all needs from the one "
-                    "book mfrr; remove it"
-                )
-    if joint and any(kind == "forward" for kind, _ in seen):
-        raise ValueError("a forward gate stands beside a joint gate: nothing is left to forward; remove one of them")
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

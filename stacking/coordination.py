@@ -51,8 +51,8 @@ def take_offer(
 ) -> None:  # fmt: skip
     """Close one offer gate for one portfolio: permitted power x share, rounded, checked and written to the book.
 
-    Every MW that is not taken is counted under a refusal code. The block of opposite sales needs consent: without it the
-    balancing operator does not learn of the local sale. Args: one row of each matrix (see `stacking.state`).
+    Every MW that is not taken is counted under a refusal code. Where bids are forwarded, the block of opposite sales needs
+    consent: without it the balancing operator does not learn of the local sale. Args: one row of each matrix.
     """
     ledger, lead, count, first_action = gate[s.LEDGER], gate[s.LEAD], gate[s.COUNT], gate[s.ACTION]
     if action[first_action] <= 0.0 and action[first_action + 1] <= 0.0:
@@ -71,7 +71,7 @@ def take_offer(
             flow[f.REFUSED + codes.SOLD_ELSEWHERE] += (wanted - free) * energy
             wanted = free
         told = rules[s.BLOCK_BALANCING] > 0.0 and ledger == c.MFRR
-        if told and sold_locally(ring, lead + s.PAST, count, 1 - d, True):
+        if told and sold_locally(ring, lead + s.PAST, count, 1 - d, rules[s.HAS_FORWARD] > 0.0):
             flow[f.REFUSED + codes.OPPOSITE_SALE] += wanted * energy
             continue
         price = action[first_action + 2 + d]
@@ -172,8 +172,9 @@ def gather_offers(
     for row in range(first_row, last_row):
         for ledger in range(first, last + 1):
             quantity = cell(ring[row], slot, column(ledger, s.OFFERED, direction))
+            quantity -= cell(ring[row], slot, column(ledger, s.SOLD, direction))
             if market == c.LFM:
-                quantity -= cell(ring[row], slot, column(ledger, s.SOLD, direction))
+                quantity -= cell(ring[row], slot, column(c.FORWARDED, s.SOLD, direction))
             if quantity > POWER_EPSILON_MW:
                 offers[count, OFFER_KEY] = sign * cell(ring[row], slot, column(ledger, s.PRICE, direction))
                 offers[count, OFFER_PRIORITY] = priority[row]

@@ -107,6 +107,7 @@ class Engine:
         own = -(-b // int(self._chunk[0])) if self.backend == "parallel" else 1
         self._scratch = np.zeros((own, s.SCRATCH_W))
         self._offers, self._spare = np.zeros((own, 2 * n, OFFER_W)), np.zeros((own, 2 * n, OFFER_W))
+        self._before = np.zeros((own, n if any(g.kind == "match" for g in self.design.gates) else 1, 2))
         self._joint = self._joint_memory(own, n, a)
         self._fault = np.zeros((b + 1, 2), np.int64)
         self._no_action = np.zeros((b, n, v.ACTIONS_W))
@@ -212,7 +213,7 @@ class Engine:
             *self._exogenous, self.control, action,
             self.state, self.ring, self.chargers, self.world, self.prices, self.history,
             self.flows, self.market, self.reward, self.observation, self.mask, self.ended,
-            self._scratch, self._offers, self._spare, *self._joint, self._fault, self._chunk,
+            self._scratch, self._offers, self._spare, self._before, *self._joint, self._fault, self._chunk,
         )  # fmt: skip
 
     def _raise_fault(self, action: FLOAT) -> None:

@@ -38,7 +38,10 @@ BACKGROUND_LFM_MWH, BACKGROUND_MFRR_MWH = 6, 7  # accepted from other people
 NEED_LFM_MWH, NEED_MFRR_MWH = 8, 9  # asked for
 DSO_PAID_EUR, TSO_PAID_EUR = 10, 11  # paid by the operator to the FSPs at this tick's settlement
 UNSERVED_LFM_MWH, UNSERVED_MFRR_MWH = 12, 13  # asked for and not bought, for want of bids below the limit price
-MARKET_W = 14
+VIOLATED_MWH = 14  # by which activations of the TSO exceed limits of areas, summed over areas
+# operator's income (-) or cost of the opposite energy of local activations, where the rule `position` asks for it
+COUNTER_EUR = 15
+MARKET_W = 16
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,16 @@ def unfit_mw(p: Any, ring: Any, slot: int, direction: int, known_min: int, flow:
 
 
 @law
+def fit_offers(
+    offers: Any, n: int, params: Any, ring: Any, slot: int, direction: int, known_min: int, flow: Any, work: Any
+) -> None:
+    """Cut listed local offers to what a buyer of single MTU can use."""
+    for i in range(n):
+        row = int(offers[i, OFFER_ROW])
+        offers[i, OFFER_MW] -= unfit_mw(params[row], ring[row], slot, direction, known_min, flow[row], work)
+
+
+@law
 def may_forward(
     product: Any, rules: Any, agreed: bool, flow: Any, unsold_mw: float, price: float, direction: int, opposite_mw: float
 ) -> bool:

@@ -35,7 +35,8 @@ def advance(
     control: Any, action: Any,
     state: Any, ring: Any, chargers: Any, world: Any, prices: Any, history: Any,
     flow: Any, result: Any, reward: Any, observation: Any, mask: Any, ended: Any,
-    scratch: Any, offers: Any, spare: Any, bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any, fault: Any, chunk: Any,
+    scratch: Any, offers: Any, spare: Any, before: Any, bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any,
+    fault: Any, chunk: Any,
 ) -> None:  # fmt: skip
     """Advance worlds by one tick, or start their scenario anew, in place.
 
@@ -52,7 +53,7 @@ def advance(
         action: (world, portfolio, ACTIONS_W).
         state, ring, chargers, world, prices, history: state, see `stacking.state`; changed.
         flow, result, reward, observation, mask, ended: results of the tick; written.
-        scratch, offers, spare, bids, nodes, pieces, links, lists: memory, per chunk or (first axis 1) shared.
+        scratch, offers, spare, before, bids, nodes, pieces, links, lists: memory, per chunk or (first axis 1) shared.
         fault: (world + 1, 2) portfolio and column of the first action out of bounds, else -1; written. The last row
             is set where any world has a fault (a sum over worlds would allocate in the parallel build).
         chunk: (1,) worlds that go through the phases together.
@@ -91,10 +92,10 @@ def advance(
         for b in range(begin_at, end):
             k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
             if control[b, s.DOING] == s.STEP:
-                clearings(gates, products, curves, rules, areas, params, series[k], local[k], scalars[k], draws[k],
-                          calendar[k, tick], length[k], fleets[k], loads[k], ring[b], world[b], prices[b], offers[home],
-                          spare[home], bids[home], nodes[home], pieces[home], links[home], lists[home], flow[b], result[b],
-                          tick, work)  # fmt: skip
+                clearings(gates, products, curves, rules, areas, params, series[k], local[k], local_hourly[k], scalars[k],
+                          draws[k], calendar[k, tick], length[k], fleets[k], loads[k], ring[b], world[b], prices[b],
+                          offers[home], spare[home], before[home], bids[home], nodes[home], pieces[home], links[home],
+                          lists[home], flow[b], result[b], tick, work)  # fmt: skip
         for first in range(0, rows, BLOCK):
             for b in range(begin_at, end):
                 k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]

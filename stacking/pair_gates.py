@@ -20,7 +20,6 @@ BASELINE_FROZEN_MIN = 60.0
 COUNTED_ONCE = "one MW that serves both orders is delivered once here, and the second order falls short; the table has both paid"
 MW_NOT_ASSET = "refuses_offered refuses the MW that were offered elsewhere; the table bars different MW of the same asset too"
 ONE_DELIVERY = "the gates look at one delivery; the table bars use at other times too"
-ANY_DIRECTION = "block_opposite_balancing needs local bids shared with consent, so without a forward gate it blocks nothing yet"
 
 
 @dataclass(frozen=True)
@@ -55,9 +54,10 @@ def pair_gates(matrix: Matrix, local: str, balancing: str, *, undecided: Undecid
     refused). A pair that may be split in the same direction only gets the rule `block_opposite_balancing`. What gates
     cannot say stands in `beyond`.
 
-    A preset is this on top of another design: `with_pair(design, gates, name)`, or in TOML the `sees` and `refuses_offered` of
-    its two offer gates and the entries of `rules`. With local sales known 105 min before delivery (SU) beside the Balancing
-    Mechanism (BM) that is `parallel_adjusted`, with calls at the start of delivery (OUr) `exclusive` with the product `lfm_late`.
+    A preset (`gb_stacking`) is this on top of another design: `with_pair(design, gates, name)`, or in TOML the `sees` and
+    `refuses_offered` of its two offer gates and the entries of `rules`. With local sales known 105 min before delivery (SU)
+    beside the Balancing Mechanism (BM) that is `parallel_adjusted`, with calls at the start of delivery (OUr) `exclusive` with
+    the product `lfm_late`.
 
     Args:
         matrix: the matrix.
@@ -85,17 +85,16 @@ def pair_gates(matrix: Matrix, local: str, balancing: str, *, undecided: Undecid
         sees={"lfm": both, "mfrr": both} if behaviour != "parallel" else {"lfm": ("lfm",), "mfrr": ("mfrr",)},
         refuses_offered={"lfm": ("mfrr",), "mfrr": ("lfm",)} if behaviour == "exclusive" else {"lfm": (), "mfrr": ()},
         rules={"block_opposite_balancing": one_way},
-        verdicts=verdicts, beyond=_beyond(behaviour, one_way, allowed["jumping"]),
+        verdicts=verdicts, beyond=_beyond(behaviour, allowed["jumping"]),
     )  # fmt: skip
 
 
-def _beyond(behaviour: Behaviour, one_way: bool, jumping: bool) -> tuple[str, ...]:
+def _beyond(behaviour: Behaviour, jumping: bool) -> tuple[str, ...]:
     """Return what the gates of a behaviour leave unsaid."""
     said = {
         COUNTED_ONCE: behaviour == "parallel",
         MW_NOT_ASSET: behaviour == "exclusive",
         ONE_DELIVERY: behaviour == "exclusive" and not jumping,
-        ANY_DIRECTION: one_way,
     }
     return tuple(sentence for sentence, holds in said.items() if holds)
 

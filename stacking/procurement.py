@@ -14,6 +14,7 @@ from . import state as s
 from .build import law, part
 from .columns import background_column
 from .coordination import beyond_mw, book_sales, gather_offers
+from .grid import count_violations
 from .markets import joint as j
 from .markets.joint import clear_jointly
 from .markets.merit_order import OFFER_ACCEPTED, OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW, background_alone_mw, step_price
@@ -81,6 +82,7 @@ def procure_jointly(
     for i in range(n):
         label = f.ACCEPTED_MFRR_MWH if i < own else f.BACKGROUND_LFM_MWH if i < local_count else f.BACKGROUND_MFRR_MWH
         result[label] += bids[i, j.BID_ACCEPTED_MW] * MTU_H
+    count_violations(first, tick, areas, local, params, ring, prices, result)
     for a in range(root):
         result[f.NEED_LFM_MWH] += (max(0.0, nodes[a, j.LOWER_MW]) + max(0.0, -nodes[a, j.UPPER_MW])) * MTU_H
         result[f.UNSERVED_LFM_MWH] += (nodes[a, j.SHORTFALL_MW] + nodes[a, j.SURPLUS_MW]) * MTU_H

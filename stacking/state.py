@@ -76,16 +76,17 @@ CONSENTS = LENDING + 1  # bit of each slot: consent to share the local bid of th
 RING_W = CONSENTS + 1
 
 # ---- world state -----------------------------------------------------------------------------------------------------
-# float64 (world, WORLD_W): per ring slot what the local markets moved (MW) and what of it is known, and cleared prices; then
-# the last published balancing prices
-SHIFT, SHIFT_KNOWN, CLEARED_UP, CLEARED_DN = 0, SLOTS, 2 * SLOTS, 3 * SLOTS
-RECENT = 4 * SLOTS
+# float64 (world, WORLD_W): per ring slot what the local markets moved (MW) and what of it is known, cleared prices, and what
+# the TSO bought from a shared book (MW, + = up); then the last published balancing prices
+SHIFT, SHIFT_KNOWN, CLEARED_UP, CLEARED_DN, MATCHED = 0, SLOTS, 2 * SLOTS, 3 * SLOTS, 4 * SLOTS
+RECENT = 5 * SLOTS
 RECENT_MTU = 4  # published MTU in the observation: imbalance, up, down price each, newest first
 WORLD_W = RECENT + 3 * RECENT_MTU
 # float64 (world, area + 1, AREA_W): price of the local market (joint procurement: of the area) per ring slot, and the last
-# published one; the last row is the root's
+# published one; what other people sold locally, up and down; the last row is the root's
 AREA_RECENT = SLOTS
-AREA_W = SLOTS + 1
+OTHERS = SLOTS + 1
+AREA_W = OTHERS + 2 * SLOTS
 # int64 (world, CONTROL_W)
 SCENARIO, CLOCK, TODO, DOING = range(4)
 CONTROL_W = 4
@@ -95,8 +96,10 @@ CONTROL_W = 4
 KIND, LEDGER, MARKET, LEAD, COUNT, ALIGNED, SEES_LOCAL, SEES_BALANCING, REFUSES, ACTION, KNOWN_MIN, WHOLE = range(12)
 TARGET = ACTION  # forward gates: the receiving ledger
 TELLS = REFUSES  # publish gates: the prices of areas are told
+AGAIN, FORECAST = SEES_LOCAL, SEES_BALANCING  # local clearings: not the first of this book; on the forecast of the need
+LAST = REFUSES  # local clearings: the last of this book
 GATE_W = 12
-PUBLISH, AUCTION, TRADE, OFFER, CLEAR, FORWARD, JOINT = range(7)  # gate kinds, in the order in which a tick takes them
+PUBLISH, AUCTION, TRADE, OFFER, CLEAR, FORWARD, JOINT, MATCH = range(8)  # gate kinds, in the order in which a tick takes them
 
 # ---- compiled areas, int64 (area, AREAS_W), from leaves to root: portfolios first..last-1 ---------------------------------
 FIRST_ROW, LAST_ROW, PARENT = range(3)
@@ -112,9 +115,13 @@ FORWARD_PRICE, HAS_FORWARD, NEEDS_CONSENT, ID_HALF_SPREAD, TERMINAL_FACTOR = 8, 
 NOT_ELIGIBLE = 13  # refusal code of a static requirement that the forwarded product fails, -1 if it fails none
 BASELINE = 14
 BY_AREA = 15  # balancing bids are paid the price of their area
-RULES_W = 16
+LOCK_LATENCY_S, BOTH_STAND = 16, 17
+GRID_CHECK = 18
+NEUTRAL = 19  # local activations are met by opposite energy elsewhere: the balance does not move
+RULES_W = 20
 DSO_FIRST, TSO_FIRST, PRO_RATA = 0, 1, 2  # DSO_SHARE: who is served first when less is delivered than ordered
 AT_MARGINAL, AS_BID, BETTER = 0, 1, 2  # FORWARD_PRICE
+UNCHECKED, CHECK_LIMITS, CHECK_REJECTS = 0, 1, 2  # GRID_CHECK
 BY_SCHEDULE, BY_NOMINATION, BY_MEAN, BY_QUIET_MEAN = 0, 1, 2, 3  # BASELINE
 
 # ---- baseline history, float32 (world, portfolio, columns), only where a design needs it -------------------------------------

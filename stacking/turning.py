@@ -66,10 +66,11 @@ def turn_world(gates: Any, at: Any, world: Any, prices: Any, areas: Any, result:
         for k in range(3 * s.RECENT_MTU - 1, 2, -1):
             world[s.RECENT + k] = world[s.RECENT + k - 3]
         world[s.RECENT], world[s.RECENT + 1], world[s.RECENT + 2] = price, up, down
-        for first_cell in (s.SHIFT, s.SHIFT_KNOWN, s.CLEARED_UP, s.CLEARED_DN):
+        for first_cell in (s.SHIFT, s.SHIFT_KNOWN, s.CLEARED_UP, s.CLEARED_DN, s.MATCHED):
             move_row(world, first_cell)
         for a in range(prices.shape[0]):
-            move_row(prices[a], 0)
+            for first_cell in (0, s.OTHERS, s.OTHERS + s.SLOTS):
+                move_row(prices[a], first_cell)
     for g in range(gates.shape[0]):
         first, count = tick + gates[g, s.LEAD], gates[g, s.COUNT]
         if gates[g, s.TELLS] == 1 and is_published(gates[g], tick):

@@ -41,6 +41,12 @@ DESIGNS = (
     "sthlmflex",
     "sthlmflex_eam",
     "onenet",
+    "finflex",
+    "opentunity",
+    "gopacs",
+    "redispatch",
+    "onenet_pl",
+    "gb_stacking",
 )
 Decisions = Mapping[int, Mapping[str, float]]
 

@@ -180,7 +180,7 @@ def _cleared(
     sign, base, curve = 1.0 if d == 0 else -1.0, background_column(d), engine.compiled.curves[market]
     volume, reference, anchor, limit = (float(at[base + x]) for x in (c.VOLUME, c.REF, c.ANCHOR, c.LIMIT))
     priority = engine.library.scalars[k, c.BACKGROUND_PRIORITY]
-    price, _, others = accept(offers, len(offers), curve, sign, need, volume, reference, anchor, limit, priority)
+    price, _, others = accept(offers, len(offers), curve, sign, need, volume, reference, anchor, limit, priority, 0.0)
     offered, accepted = np.zeros(engine.rows), np.zeros(engine.rows)
     inside = offers[:, OFFER_KEY] <= sign * limit
     np.add.at(offered, offers[inside, OFFER_ROW].astype(np.int64), offers[inside, OFFER_MW])

@@ -79,9 +79,10 @@ def cases_of(request: Request) -> Cases:
 def _case(label: str, strategy: str, request: Request, players: Players) -> Case:
     name, at, consent = label.partition("@")
     design = chosen_design(name, request.overrides, request.pooling)
-    if design.joint:
+    if design.joint or design.shared_book or design.rules.grid_check != "none":
         raise StackingError(
-            "The system side of joint procurement is not measured: its purchases have no merit order of their own.",
+            "The system side is not measured of joint procurement, shared books and grid checks: their purchases follow no merit "
+            "order of one market alone.",
             place="--design", key="design", value=label, allowed="designs that clear each market by merit order",
             remedy="Leave it out, or compare what FSPs earn with stacking compare.",
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import columns as c
 from .. import state as s
@@ -19,16 +20,23 @@ def check_local_sales(engine: Engine, before: Snapshot) -> None:
     Raises:
         InvariantError: with the numbers.
     """
-    step, areas = Step(engine, before), engine.areas
-    gate = next((g for g in engine.compiled.gates if g[s.KIND] == s.CLEAR and g[s.MARKET] == c.LFM), None)
-    if gate is None:  # a design without a local market
-        return
+    step = Step(engine, before)
+    for gate in engine.compiled.gates:
+        if gate[s.KIND] == s.CLEAR and gate[s.MARKET] == c.LFM:
+            _check_gate(step, gate)
+
+
+def _check_gate(step: Step, gate: NDArray[np.int64]) -> None:
+    """Check what one clearing sold; a clearing on a forecast may buy more than is needed in the end."""
+    engine, areas = step.engine, step.engine.areas
     place, count = int(gate[s.LEAD]) - 1 + s.PAST, int(gate[s.COUNT])  # everything has moved by one slot
     block = slice(place, place + count)
     grown = [(step.book(c.LFM, s.SOLD, d) - step.book(c.LFM, s.SOLD, d, old=True))[..., block] for d in range(2)]
     outside = areas.row_area < 0
     for sold in grown:
         step.demand("no local sale without a local market", sold[:, outside] <= 0.0, sold[:, outside])
+    if gate[s.FORECAST] == 1:
+        return
     scheduled = engine.ahead.astype(np.float64)[:, :, s.SCHEDULED :: s.ASSET_FIELDS][:, :, :2, block].sum(axis=2)
     told = sum(sign * step.book(c.LFM, s.SOLD, d, old=True)[..., block] for d, sign in enumerate((1.0, -1.0)))
     local = engine.library.local[engine.scenario]

@@ -46,7 +46,7 @@ def check_imbalance(step: Step) -> None:
     corrected = balancing
     if step.design.rules.tso_shortfall == "no_pay_no_correction":
         corrected = balancing - np.sign(balancing) * flows[..., f.UNDELIVERED_MFRR]
-    if step.design.rules.position == "corrected":
+    if step.design.rules.position != "none":
         corrected = corrected + local
     imbalance = (flows[..., f.POWER_MW] - flows[..., f.POSITION_MW]) * MTU_H - corrected
     step.equal("imbalance = metered - schedule - corrected", flows[..., f.IMBALANCE], np.abs(imbalance), TOLERANCE_MWH)

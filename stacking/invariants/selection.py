@@ -10,7 +10,9 @@ from .step import TOLERANCE_MWH, Step
 
 def sees_everything(design: Design) -> bool:
     """Return whether every offer gate sees all sold and pending MW, so that nothing can be sold twice."""
-    ledgers = {"lfm", "mfrr"} | ({"forwarded"} if design.shares else set())
+    if design.shared_book and design.rules.lock_latency_s > 0.0 and design.rules.conflict_rule == "both_stand":
+        return False
+    ledgers = {"lfm", "mfrr"} | ({"forwarded"} if design.shares or design.shared_book else set())
     return all(ledgers <= set(g.sees) for g in design.gates if g.kind == "offer")
 
 

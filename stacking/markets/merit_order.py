@@ -88,6 +88,7 @@ def accept(
     anchor: float,
     limit: float,
     priority: float,
+    already: float,
 ) -> tuple[float, float, float]:
     """Accept sorted offers and background steps in merit order until the need is met or the limit price is reached.
 
@@ -100,6 +101,7 @@ def accept(
         volume, reference, anchor: background curve, MW and EUR/MWh.
         limit: highest (up) or lowest (down) price that the buyer accepts, EUR/MWh.
         priority: tie-break of the background.
+        already: MW that the background has sold before.
 
     Returns:
         marginal price (the anchor where nothing is accepted), MW accepted from offers, MW accepted from the background.
@@ -107,7 +109,7 @@ def accept(
     remaining, from_offers, from_background, price = need, 0.0, 0.0, anchor
     i, k = 0, 0
     while remaining > POWER_EPSILON_MW:
-        while k < curve.shape[0] and curve[k, 0] * volume - from_background <= POWER_EPSILON_MW:
+        while k < curve.shape[0] and curve[k, 0] * volume - already - from_background <= POWER_EPSILON_MW:
             k += 1
         step_key = 0.0
         if k < curve.shape[0]:
@@ -126,7 +128,7 @@ def accept(
             from_offers += taken
             i += 1
         else:
-            taken = min(curve[k, 0] * volume - from_background, remaining)
+            taken = min(curve[k, 0] * volume - already - from_background, remaining)
             from_background += taken
         remaining -= taken
         price = sign * key

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .. import columns as c
 from ..errors import StackingError
 from ..portfolio import Portfolio
-from ..units import MTU_PER_HOUR
+from ..units import MTU_MIN, MTU_PER_HOUR
 from .calendar import TAIL_HOURS, Clock
 from .keys import ScenarioKey, stream
 from .local import LocalSeries
@@ -125,6 +125,8 @@ def pack(
     library.calendar[:, :, c.DA_FIRST] = -1
     for s, world in enumerate(worlds):
         _fill_series(library.series[s, : world.clock.ticks], world, depth_mw)
+        looks = stream(world.draws, "looks at a shared book").random(world.clock.ticks)
+        library.series[s, : world.clock.ticks, c.LOOK_S] = 60.0 * MTU_MIN * looks
         library.hourly[s, : world.clock.hours] = world.hourly
         for a, area in enumerate(world.local):
             _fill_local(library.local[s, a, : world.clock.ticks], area)

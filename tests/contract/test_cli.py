@@ -64,7 +64,8 @@ def refused(*arguments: str, says: str) -> str:
 def test_help_names_every_command() -> None:
     done = call("--help")
     assert done.exit_code == 0
-    for command in ("doctor", "demo", "compare", "designs", "explain", "new-strategy", "tune", "bench", "system"):
+    commands = "doctor demo compare designs explain new-strategy run system tune bench twins equilibrium"
+    for command in commands.split():
         assert f"  {command} " in done.stdout
         assert call(*command.split(), "--help").exit_code == 0
 

@@ -75,9 +75,12 @@ def unknown(lib: Library, setting, tick: int, early: str = "") -> dict[str, np.n
     start = lib.start_utc[0].astype(dt.datetime).replace(tzinfo=dt.UTC)
     moment = start + dt.timedelta(minutes=15 * now)
     day = np.array([(start + dt.timedelta(hours=h)).astimezone(zone).toordinal() for h in range(hours)])
+    # the TSO's matches in a shared book are told at once: they rest on the balancing bids of that MTU, which are closed
+    matched = max((lead_mtu(float(g.lead_min or 0), earlier=True) - 1 for g in setting.gates if g.kind == "match"), default=0)
+    by_mtu = any(g.by == "mtu" for g in setting.gates)
     out = {
-        "balancing": mtu > tick - one["balancing"],
-        "local": mtu - mtu % 4 > tick + told - 4 * one["local"],
+        "balancing": mtu > tick + matched - one["balancing"],
+        "local": (mtu if by_mtu else mtu - mtu % 4) > tick + told - 4 * one["local"],
         "imbalance": mtu >= tick - one["imbalance"],
         "need forecast": mtu > tick + 3 - one["need forecast"],
         "realised": hour >= now // 4 + lib.calendar[0, now, c.KNOWN_HOURS] - one["realised"],

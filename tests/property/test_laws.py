@@ -141,7 +141,7 @@ def test_accept_is_the_merit_order(book, sign, need, volume, reference, height, 
     priority = 0.4  # between the offers', so that ties go either way and never to a third rule
     sort_offers(offers, spare, n)
     price, mine, others, taken = brute(offers[:n].tolist(), CURVE, sign, need, volume, reference, anchor, limit, priority)
-    got = accept(offers, n, CURVE, sign, need, volume, reference, anchor, limit, priority)
+    got = accept(offers, n, CURVE, sign, need, volume, reference, anchor, limit, priority, 0.0)
     assert got == pytest.approx((price, mine, others), abs=1e-7)
     assert offers[:n, OFFER_ACCEPTED].tolist() == pytest.approx(taken, abs=1e-7)
     # nobody is paid less than it asked, nobody is left out who asked less, and no more is bought than needed
@@ -157,7 +157,7 @@ def test_accept_is_the_merit_order(book, sign, need, volume, reference, height, 
 def test_background_alone_is_accept_without_offers(need, volume, reference, height, sign, limit):
     anchor = reference + sign * height
     alone = background_alone_mw(CURVE, sign, need, volume, reference, anchor, limit)
-    got = accept(np.zeros((1, OFFER_W)), 0, CURVE, sign, need, volume, reference, anchor, limit, 0.5)
+    got = accept(np.zeros((1, OFFER_W)), 0, CURVE, sign, need, volume, reference, anchor, limit, 0.5, 0.0)
     assert alone == pytest.approx(got[2], abs=1e-7)
 
 

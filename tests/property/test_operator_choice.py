@@ -33,9 +33,11 @@ RULES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("norflex_eam", {"mfrr": ANY_SIZE, "forward_price": "as_bid"}),
     ("mandatory", {"pooling": True}),
     ("onenet", {}),
+    ("finflex", {}),
+    ("onenet_pl", {"grid_check": "reject"}),
 )
 FIRST = np.arange(ROWS)
-SEEDS = range(6)
+SEEDS = range(8)
 CHOSEN = [f.OFFERED_LFM, f.OFFERED_MFRR, f.FORWARDED_MWH, f.ACTIVATED_LFM, f.ACTIVATED_MFRR, f.ACTIVATED_FORWARDED,
           f.CASH_LFM, f.CASH_MFRR, f.CASH_FORWARDED]  # fmt: skip
 PRICES = [f.PRICE_MFRR_UP, f.PRICE_MFRR_DN, f.ACCEPTED_LFM_MWH, f.ACCEPTED_MFRR_MWH, f.BACKGROUND_LFM_MWH, f.BACKGROUND_MFRR_MWH]
@@ -51,16 +53,20 @@ class Bids:
     own_price: np.ndarray
     consent: np.ndarray
 
-    def decisions(self, order: np.ndarray, rules: Design) -> dict[tuple[int, int], dict[str, float]]:
-        """Return the decisions of row k = those of portfolio order[k]."""
+    def decisions(self, order: np.ndarray, setting: Design) -> dict[tuple[int, int], dict[str, float]]:
+        """Return the decisions of row k = those of portfolio order[k], as far as the design asks."""
+        asked = setting.shares and setting.rules.consent == "per_bid"
         found: dict[tuple[int, int], dict[str, float]] = {}
         for row, k in enumerate(order):
-            if not rules.joint:
-                found[0, row] = {"lfm_up_share_frac": self.local_mw[k] / RATED_MW, "lfm_up_price": self.local_price[k]}
-            if rules.shares and rules.rules.consent == "per_bid":
-                found[0, row]["consent"] = self.consent[k]
+            if not setting.joint:
+                found[0, row] = {
+                    "lfm_up_share_frac": float(self.local_mw[k]) / RATED_MW,
+                    "lfm_up_price": float(self.local_price[k]),
+                }
+                found[0, row] |= {"consent": float(self.consent[k])} if asked else {}
             for tick in (5, 6, 7, 8):
-                found[tick, row] = {"mfrr_up_share_frac": self.own_mw[k] / RATED_MW, "mfrr_up_price": self.own_price[k]}
+                own = {"mfrr_up_share_frac": float(self.own_mw[k]) / RATED_MW, "mfrr_up_price": float(self.own_price[k])}
+                found[tick, row] = own
         return found
 
 
@@ -78,7 +84,7 @@ def world(dso_mw: float, tso_mw: float, priority: np.ndarray) -> Library:
     """Return a world in which the DSO needs up to 300 EUR/MWh and the TSO has 12 MW of other people from 46 to 100."""
     lib = library(TICKS, ROWS, imbalance=100.0, priority=tuple(priority))
     need(lib, MFRR, UP, tso_mw, volume=12.0, reference=40.0, anchor=100.0)
-    lib.series[:, :, c.DOMINANT] = 1.0
+    lib.series[:, :, c.DOMINANT], lib.series[:, :, c.NEED_FORECAST] = 1.0, tso_mw
     need(lib, LFM, UP, dso_mw, volume=2.0, reference=50.0, anchor=70.0, limit=300.0)
     return lib
 

@@ -59,12 +59,12 @@ def test_great_britain_ahead_is_split_and_real_time_is_excluded() -> None:
     split, excluded = pair_gates(GB, "SU", "BM"), pair_gates(GB, "our", "bm")
     assert (split.behaviour, split.rules) == ("parallel_adjusted", {"block_opposite_balancing": True})
     assert (excluded.behaviour, excluded.rules) == ("exclusive", {"block_opposite_balancing": False})
-    assert split.beyond
     design = with_pair(late, excluded, "gb_stacking_late")
     assert design.name == "gb_stacking_late"
     assert design.products == late.products
     assert [gate for gate in design.gates if gate.kind != "offer"] == [gate for gate in late.gates if gate.kind != "offer"]
-    assert with_pair(early, split, "gb_stacking").rules.block_opposite_balancing
+    made, preset = with_pair(early, split, "gb_stacking"), load_design("gb_stacking")
+    assert (made.rules, made.gates, made.products) == (preset.rules, preset.gates, preset.products)
 
 
 def test_no_energy_service_of_great_britain_leads_to_blind_sale() -> None:

@@ -1,0 +1,91 @@
+"""What a cell comes to, so that an axis whose values come to the same is refused, and a changed input is noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stacking.config import Design
+from stacking.errors import StackingError
+
+from ...agents.parameters import shipped_parameters
+from ..players import Players
+from ..store import sha256_of
+from ..strategy_input import file_hash
+from .contest import consenting
+from .record import Scalar, Setting, Study
+
+SHARING = frozenset({"consent", "forward_fee_eur_per_mwh", "forward_price", "pooling"})
+"""Rules without effect in a design that shares nothing."""
+
+MATCHING = frozenset({"lock_latency_s", "conflict_rule"})
+"""Rules without effect in a design without a book that several buyers share."""
+
+
+def content_of(setting: Setting, design: Design, players: Players) -> str:
+    """Return a hash of all that the result of a cell depends on: files by their content, no names of designs or axes.
+
+    Rules of sharing and consent count only where something is shared and somebody is asked; a strategy from a file sees
+    the rules and may heed them anywhere.
+
+    Args:
+        setting: of the cell.
+        design: of the cell, with its settings.
+        players: of the cell.
+    """
+    free = ":" in setting.strategy
+    shares = design.shares or design.shared_book
+    dropped = frozenset() if free else (frozenset() if shares else SHARING) | (frozenset() if design.shared_book else MATCHING)
+    asked = free or (design.shares and design.rules.consent == "per_bid")
+    names = [p.name for p in players.portfolios]
+    share = None if setting.consent_share is None else consenting(names, setting.consent_share, setting.seed)
+    parts = (
+        design.rules.model_dump(exclude=set(dropped)),
+        {market: design.products[market].model_dump(exclude={"title", "sources"}) for market in ("lfm", "mfrr")},
+        [gate.model_dump() for gate in design.gates],
+        (setting.consent, share) if asked else None,
+        (setting.strategy, _bytes_of(setting.strategy.rpartition(":")[0]), _parameters(setting)),
+        (players.portfolios, players.network, _bytes_of(players.population)),
+        (setting.world, _bytes_of(setting.world or "")),
+        (setting.split, setting.days, setting.seeds, setting.seed),
+    )
+    return sha256_of(repr(parts).encode())
+
+
+def check_effect(study: Study, points: Sequence[tuple[tuple[str, Scalar], ...]], contents: Sequence[str], place: str) -> None:
+    """Check that no two values of an axis come to the same in every cell.
+
+    Args:
+        study: what is swept.
+        points: values on the axes, cell by cell.
+        contents: of the cells, by `content_of`.
+        place: file of the study, for messages.
+
+    Raises:
+        StackingError: naming the axis and the value that changes nothing.
+    """
+    for number, axis in enumerate(study.axis):
+        columns: dict[Scalar, list[str]] = {}
+        for point, content in zip(points, contents, strict=True):
+            columns.setdefault(point[number][1], []).append(content)
+        seen: dict[tuple[str, ...], Scalar] = {}
+        for value, column in columns.items():
+            twin = seen.setdefault(tuple(column), value)
+            if twin != value:
+                raise StackingError(
+                    "A value of an axis changes nothing: all its cells are those of another value.", place=place,
+                    key=f"axis.{number} ({axis.key})", value=value, allowed=f"values that differ in effect from {twin!r}",
+                    remedy="Remove the value or the axis, or choose a design in which it matters (rules of sharing and "
+                    "consent: one that shares, such as norflex_eam).",
+                )  # fmt: skip
+
+
+def _parameters(setting: Setting) -> list[tuple[str, float]]:
+    """Return the parameters that differ from the defaults, tuned ones where they are used."""
+    tuned = shipped_parameters(setting.strategy) if setting.tuned and ":" not in setting.strategy else {}
+    return sorted({**tuned, **{name: float(value) for name, value in setting.parameters.items()}}.items())
+
+
+def _bytes_of(text: str) -> str:
+    """Return the hash of a file's content, "" for what is no file."""
+    return file_hash(text) if text and Path(text).expanduser().is_file() else ""

@@ -1,0 +1,170 @@
+"""The record of a study: its question, what it holds fixed, and the axes that it sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
+
+from stacking.config import Fraction, Product, Record, Rules, read_toml, validated
+from stacking.errors import StackingError
+
+from ..compare import DIFFERENCE, HOLM, METRICS, TAIL
+from ..runner import REFERENCE
+
+FOLDER = Path(__file__).parent
+Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)]
+
+FIGURES: tuple[str, ...] = (*(m.name for m in METRICS), TAIL, DIFFERENCE, HOLM)
+"""Names that `metrics` may hold."""
+
+
+class Setting(Record):
+    """What one cell runs: everything that an axis can change, other than entries of the tables `set` and `parameters`."""
+
+    design: Text = "norflex_eam"
+    strategy: Text = "stacked"
+    population: Text | None = None
+    portfolio: Text | None = None
+    network: Text | None = None
+    world: Text | None = None
+    consent: Text = "own"
+    consent_share: Fraction | None = None  # share of the FSPs that always consent; the others never do
+    tuned: StrictBool = True
+    split: Literal["train", "validation", "test"] = "validation"
+    days: Annotated[int, Field(ge=1, le=366, strict=True)] = 2
+    seeds: Annotated[int, Field(ge=2, le=10_000, strict=True)] = 30  # scenarios of a cell
+    seed: Count = 0  # of population and scenarios
+    settings: Mapping[str, Scalar] = Field(default_factory=dict)  # keys of the design
+    parameters: Mapping[str, StrictFloat | StrictInt] = Field(default_factory=dict)  # of the strategy
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Setting:
+        if self.consent_share is not None and self.consent != "own":
+            raise ValueError(f"consent = '{self.consent}' and consent_share = {self.consent_share} exclude each other")
+        if self.strategy == REFERENCE:
+            raise ValueError(f"strategy = '{REFERENCE}' is the reference that is subtracted; it always runs")
+        return self
+
+
+AXIS_FIELDS = ("design", "strategy", "population", "network", "world", "consent", "consent_share", "seed")
+
+
+class Axis(Record):
+    """One dimension of the sweep."""
+
+    key: Text
+    values: Annotated[tuple[Scalar, ...], Field(min_length=1)]
+    source: Text  # where the values come from, or "assumed"
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Axis:
+        if len({(isinstance(v, bool), v) for v in self.values}) < len(self.values):
+            raise ValueError(f"values = {list(self.values)} holds a value twice")
+        return self
+
+
+class Study(Setting):
+    """A study as it is read from its file."""
+
+    title: Text
+    question: Text
+    assumed: tuple[Text, ...] = ()
+    metrics: Annotated[tuple[Text, ...], Field(min_length=1)] = ("flex_eur_per_kw_year",)
+    groups: tuple[Literal["size", "kind"], ...] = ()
+    axis: Annotated[tuple[Axis, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _known(self) -> Study:
+        keys = [axis.key for axis in self.axis]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"axes = {keys} hold a key twice")
+        fixed = {
+            *self.model_fields_set.intersection(AXIS_FIELDS),
+            *self.settings,
+            *(f"parameters.{name}" for name in self.parameters),
+        }
+        both = next((key for key in keys if key in fixed), None)
+        if both:
+            raise ValueError(f"'{both}' is fixed and swept at once; leave it out where it is fixed, or remove its axis")
+        return self
+
+
+def study_names() -> tuple[str, ...]:
+    """Return the names of the studies that are shipped."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+def study_path(name: str) -> Path:
+    """Return the file of a study by name or path.
+
+    Raises:
+        StackingError: for a name that is not shipped.
+    """
+    path = Path(name).expanduser()
+    if path.suffix == ".toml":
+        return path
+    if name not in study_names():
+        raise StackingError(
+            "Unknown study.", place="stacking run", key="FILE", value=name, allowed=", ".join(study_names()),
+            remedy="Use one of these names (stacking run --list), or the path of a .toml file.",
+        )  # fmt: skip
+    return FOLDER / f"{name}.toml"
+
+
+def study_from(data: Mapping[str, Any], place: str) -> Study:
+    """Return the study of plain data.
+
+    Raises:
+        StackingError: for an unknown key, an empty axis, or a value that is not allowed.
+    """
+    study = validated(Study, data, place)
+    for number, name in enumerate(study.metrics):
+        if name not in FIGURES:
+            raise _unknown("The study asks for an unknown figure.", place, f"metrics.{number}", name, FIGURES)
+    for number, axis in enumerate(study.axis):
+        check_key(axis.key, f"axis.{number}.key", place, AXIS_FIELDS)
+    for key in study.settings:
+        check_key(key, "settings", place, ())
+    return study
+
+
+def read_study(name: str) -> Study:
+    """Return a study by name or file.
+
+    Raises:
+        StackingError: if it is not there or not valid.
+    """
+    path = study_path(name)
+    return study_from(read_toml(path), str(path))
+
+
+def check_key(key: str, at: str, place: str, fields: tuple[str, ...]) -> None:
+    """Check a key that an axis or the table `settings` names.
+
+    Raises:
+        StackingError: naming what is allowed.
+    """
+    parts = key.split(".")
+    if parts[0] == "rules" and len(parts) == 2:
+        known: tuple[str, ...] = tuple(f"rules.{name}" for name in Rules.model_fields)
+    elif parts[0] == "products" and len(parts) == 3:
+        names = [name for name in Product.model_fields if name != "sources"]
+        known = tuple(f"products.{market}.{name}" for market in ("lfm", "mfrr") for name in names)
+    elif parts[0] == "parameters" and len(parts) == 2 and fields:
+        return  # the strategy knows its parameters; checked with each cell
+    else:
+        known = (*fields, "rules.KEY", "products.MARKET.KEY", *(("parameters.NAME",) if fields else ()))
+    if key not in known or "KEY" in key:
+        raise _unknown("The study names an unknown key.", place, at, key, known)
+
+
+def _unknown(problem: str, place: str, key: str, value: str, allowed: tuple[str, ...]) -> StackingError:
+    return StackingError(
+        problem, place=place, key=key, value=value, allowed=", ".join(allowed),
+        remedy="Mend its spelling, or remove it (keys of a design: stacking designs NAME).",
+    )  # fmt: skip

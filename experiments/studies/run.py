@@ -1,0 +1,71 @@
+"""Run a study: the cells that are missing one after the other, then tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..runner import REFERENCE, Progress, run
+from .cells import RUNS, Cell
+from .contest import Libraries, contest_of
+from .folder import StudyFolder
+from .record import Study
+from .report import Report, report_of
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run leaves.
+
+    Attributes:
+        folder: of the results.
+        found: number of cells that were there already.
+        report: tables, text and figures.
+    """
+
+    folder: Path
+    found: int
+    report: Report
+
+
+def run_study(
+    study: Study,
+    name: str,
+    cells: tuple[Cell, ...],
+    out: str | Path,
+    *,
+    backend: str = "serial",
+    advance: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Done:
+    """Run the cells that the folder lacks, then write tables and figures.
+
+    Args:
+        study: what is run.
+        name: of the study, for titles.
+        cells: all of them.
+        out: folder; one of a killed run of the same study is continued.
+        backend: of the engine; all give the same results.
+        advance: called with the number of episodes done since the last call.
+        say: told what was there already.
+
+    Raises:
+        StackingError: for a folder that holds something else, a damaged cell, or bad input.
+    """
+    tell, step = say or (lambda text: None), advance or (lambda count: None)
+    folder = StudyFolder(out, study, cells)
+    missing = [cell for cell in cells if not folder.has(cell)]
+    found = len(cells) - len(missing)
+    if found:
+        tell(f"{found} of {len(cells)} cells are there already.")
+        step(found * RUNS * study.seeds)
+    libraries: Libraries = {}
+    for cell in missing:
+        episodes = run(contest_of(cell.setting, libraries, backend)).episodes
+        own = episodes.loc[episodes["strategy"] != REFERENCE].reset_index(drop=True)
+        folder.write(cell, own)
+        step(RUNS * study.seeds)
+    report = report_of(study, name, {cell: folder.read(cell) for cell in cells})
+    folder.finish(report.files(), cells)
+    return Done(folder.path, found, report)

@@ -1,0 +1,111 @@
+"""What a gate table must hold: each gate whole, in the order of a tick, every book offered, cleared and published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .config import Gate, Product
+
+
+def check_gates(gates: tuple[Gate, ...], products: Mapping[Any, Product]) -> None:
+    """Demand that a gate table says who looks at which book when, in the order of a tick.
+
+    Raises:
+        ValueError: naming the gate, what is wrong and what is allowed.
+    """
+    _check_each(gates)
+    _check_forwarding(gates)
+    _check_books({(g.kind, g.book) for g in gates})
+    _check_looks(gates, products["lfm"], products["mfrr"])
+
+
+def _check_each(gates: tuple[Gate, ...]) -> None:
+    seen: set[tuple[str, str, float | None]] = set()
+    for gate in gates:
+        if (gate.kind, gate.book, gate.lead_min) in seen:
+            raise ValueError(f"gate kind = '{gate.kind}', book = '{gate.book}' appears twice")
+        seen.add((gate.kind, gate.book, gate.lead_min))
+        allowed = {"auction": ("da",), "trade": ("id",), "joint": ("mfrr",), "match": ("lfm",)}.get(gate.kind, ("lfm", "mfrr"))
+        allowed += ("forwarded",) if gate.kind == "publish" else ()
+        if gate.book not in allowed:
+            raise ValueError(f"gate kind = '{gate.kind}' cannot have book = '{gate.book}'; allowed: {', '.join(allowed)}")
+        if (gate.kind == "forward") != (gate.to is not None):
+            raise ValueError("a forward gate, and no other, needs `to`, the receiving market")
+        timed = (gate.kind, gate.book) == ("clear", "lfm")
+        if gate.kind == "match" and gate.lead_min is None:
+            raise ValueError("a match gate needs lead_min, minutes before delivery")
+        if gate.lead_min is not None and not timed and gate.kind != "match":
+            raise ValueError(f"gate kind = '{gate.kind}', book = '{gate.book}' takes its time from the product; remove lead_min")
+        if (gate.by, gate.need) != ("block", "realised") and not timed:
+            raise ValueError(f"gate kind = '{gate.kind}', book = '{gate.book}' has no `by` and no `need`; remove them")
+    order = {"publish": 0, "auction": 1, "trade": 2, "offer": 3, "clear": 4, "forward": 4, "joint": 4, "match": 4}
+    ranks = [order[g.kind] for g in gates]
+    if ranks != sorted(ranks):
+        raise ValueError(
+            "gates must stand in the order of a tick: publish, auction, trade, offer, clear, forward, joint and match"
+        )
+
+
+def _check_forwarding(gates: tuple[Gate, ...]) -> None:
+    passes = {g.book: g.to for g in gates if g.kind == "forward"}
+    for source, target in passes.items():
+        if target == source or passes.get(str(target)) is not None:
+            raise ValueError(f"forwarding {source} -> {target} closes a cycle; forward from finer to coarser location only")
+        if (source, target) != ("lfm", "mfrr"):
+            raise ValueError(
+                f"forwarding {source} -> {target} is not a receiving relation of this catalogue; allowed: lfm -> mfrr"
+            )
+    acts = [(g.kind, g.book) for g in gates]
+    for source in passes:
+        if ("clear", source) in acts and acts.index(("forward", source)) < acts.index(("clear", source)):
+            raise ValueError(f"the forward gate of {source} stands before its clear gate: only what is unsold can be forwarded")
+    matched = any(g.kind == "match" for g in gates)
+    if (passes or matched) and ("publish", "forwarded") not in acts:
+        raise ValueError("a design with a forward or match gate needs a publish gate with book = 'forwarded'")
+    if passes and matched:
+        raise ValueError(
+            "a forward gate stands beside a match gate: either bids are passed on or the TSO buys them where they are"
+        )
+
+
+def _check_books(seen: set[tuple[str, str]]) -> None:
+    """Demand what each book needs; where one optimisation serves all needs there is one book and nothing else clears."""
+    joint = ("joint", "mfrr") in seen
+    for kind in ("offer", "clear", "publish"):
+        for book in ("lfm", "mfrr"):
+            needed = not joint or (book == "mfrr" and kind != "clear")
+            if needed and (kind, book) not in seen:
+                raise ValueError(
+                    f"gate kind = '{kind}' for book = '{book}' is missing: what is offered must clear and be published"
+                )
+            if not needed and (kind, book) in seen:
+                raise ValueError(
+                    f"gate kind = '{kind}' for book = '{book}' stands beside a joint gate, which serves all needs from the one "
+                    "book mfrr; remove it"
+                )
+    if joint and any(kind == "forward" for kind, _ in seen):
+        raise ValueError("a forward gate stands beside a joint gate: nothing is left to forward; remove one of them")
+
+
+def _check_looks(gates: tuple[Gate, ...], local: Product, balancing: Product) -> None:
+    """Demand that buyers look at the local book between its gate and its publication, one after the other."""
+    looks = [g for g in gates if (g.kind, g.book) == ("clear", "lfm")]
+    times = [local.clearing_min if g.lead_min is None else g.lead_min for g in looks]
+    if times and (times[-1] != local.clearing_min or times != sorted(times, reverse=True) or times[0] > local.gate_closure_min):
+        raise ValueError(
+            f"the DSO looks at the local book {times} minutes before delivery; allowed: from the gate, {local.gate_closure_min}, "
+            f"falling to products.lfm.clearing_min = {local.clearing_min}"
+        )
+    if looks and looks[-1].need == "forecast":
+        raise ValueError("the last look at the local book is at the realised need; write need = 'forecast' in earlier ones only")
+    for gate in gates:
+        if gate.kind == "match":
+            lead = float(gate.lead_min or 0.0)
+            if not max(local.publication_min, balancing.clearing_min) < lead <= local.gate_closure_min:
+                raise ValueError(
+                    f"the match gate lies {lead} minutes before delivery; allowed: up to the gate, {local.gate_closure_min}, "
+                    f"before publication ({local.publication_min}) and before the balancing market clears "
+                    f"({balancing.clearing_min})"
+                )
