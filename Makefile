@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test slow lint format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,8 +15,11 @@ help: ## show this list
 demo: $(VENV)/.run ## install, then compare strategies and market designs on generated days
 	$(BIN)/stacking demo
 
-test: $(VENV)/.test ## install, then run all tests
+test: $(VENV)/.test ## install, then run all tests but the slow ones
 	$(BIN)/python -m pytest -q
+
+slow: $(VENV)/.test ## install, then run the slow tests
+	$(BIN)/python -m pytest -q -m slow
 
 lint: $(VENV)/.dev ## install, then check style, format and types
 	$(BIN)/ruff check .

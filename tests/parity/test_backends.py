@@ -72,7 +72,6 @@ def test_compiled_kernel_is_plain_python_bit_for_bit(setting):
     assert (happened["double_activated"] > 1.0) == (setting.name == "parallel_late")
 
 
-@pytest.mark.slow
 def test_parallel_build_is_the_serial_one_bit_for_bit():
     happened = Counter()
     for setting in SETTINGS:
