@@ -33,8 +33,8 @@ from stacking.experiments.studies.record import read_study, study_from, study_na
 from stacking.experiments.studies.run import run_study
 
 SHIPPED = (
-    "fee", "granularity", "interim_rule", "lock_latency", "minimum_and_pooling", "optin_share", "penalty_and_priority",
-    "position_rule", "who_gains",
+    "fee", "granularity", "grid_check", "interim_rule", "lock_latency", "minimum_and_pooling", "optin_share",
+    "penalty_and_priority", "position_rule", "repricing", "who_gains",
 )  # fmt: skip
 
 SMALL: dict[str, Any] = {
