@@ -131,7 +131,7 @@ def _grouping_text(table: pd.DataFrame, title: str, width: int | None) -> str:
     rows: list[list[str]] = []
     for design in dict.fromkeys(table["design"]):
         rows.append([f"{design}:"])
-        for strategy in dict.fromkeys(table["strategy"]):
+        for strategy in dict.fromkeys(table.loc[table["design"] == design, "strategy"]):  # not every one plays every design
             cells = [_cell(found, (design, strategy, group)) for group in fsp]
             rows.append([f"  {strategy}", *cells])
     head = (

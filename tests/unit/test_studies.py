@@ -258,6 +258,16 @@ def test_a_shipped_study_runs_tiny(name: str, tmp_path: Path) -> None:
     assert kept == {k: v for k, v in content(tmp_path).items() if k != "finished.json"}
 
 
+def test_figures_by_group_are_told_where_the_strategy_is_swept(tmp_path: Path) -> None:
+    data = {k: v for k, v in SMALL.items() if k not in ("parameters", "strategy")}
+    axis = {"key": "strategy", "values": ["rebid", "overbook"], "source": "shipped"}
+    study = study_from({**data, "groups": ["size"], "axis": [axis]}, "here")
+    text = run_study(study, "swept", cells_of(study, "here"), tmp_path).report.text()
+    told = [line.split()[0] for line in text[text.index("By size class") :].splitlines() if line.startswith("  ")]
+    assert told[:2] == ["rebid", "overbook"]
+    assert "strategy=rebid:" in text and "strategy=overbook:" in text
+
+
 # ---- command ---------------------------------------------------------------------------------------------------------
 def call(*arguments: str) -> Any:
     return CliRunner().invoke(cli.app, ["run", *arguments])
