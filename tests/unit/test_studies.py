@@ -265,7 +265,8 @@ def test_figures_by_group_are_told_where_the_strategy_is_swept(tmp_path: Path) -
     text = run_study(study, "swept", cells_of(study, "here"), tmp_path).report.text()
     told = [line.split()[0] for line in text[text.index("By size class") :].splitlines() if line.startswith("  ")]
     assert told[:2] == ["rebid", "overbook"]
-    assert "strategy=rebid:" in text and "strategy=overbook:" in text
+    assert "strategy=rebid:" in text
+    assert "strategy=overbook:" in text
 
 
 # ---- command ---------------------------------------------------------------------------------------------------------
