@@ -23,7 +23,7 @@ class FspAgent(mesa.Agent):
             def decide(self) -> None:
                 super().decide()
                 if self.revenue_eur < -50.0:
-                    self.action[CONSENT] = 0.0
+                    self.action[CONSENTS] = 0.0
 
     Args:
         model: the model whose engine holds the row.
@@ -118,9 +118,9 @@ class FspAgent(mesa.Agent):
         return float(self._cell("power_mw"))
 
     @property
-    def consent(self) -> bool:
-        """Return whether the FSP lets unsold local bids be passed on now."""
-        return float(self._cell("consent")) >= 0.5
+    def consent(self) -> tuple[bool, bool]:
+        """Return whether the FSP lets unsold local bids up and down be passed on now."""
+        return float(self._cell("consent_up")) >= 0.5, float(self._cell("consent_dn")) >= 0.5
 
     @property
     def revenue_eur(self) -> float:

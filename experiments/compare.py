@@ -62,9 +62,9 @@ METRICS: tuple[Metric, ...] = (
         for column in ENERGY_COLUMNS
         if not column.startswith(("asked", "opted", "consent"))
     ),
-    Metric("asked_count", "asked, FSP-MTU", "FSP-MTU/episode", "consent", ("asked_count",)),
+    Metric("asked_count", "asked, bids of one MTU", "bids/episode", "consent", ("asked_count",)),
     Metric("consent_asked_mwh", "asked, MWh", MWH, "consent", ("consent_asked_mwh",)),
-    Metric("opt_out_mtu_frac", "opted out by FSP-MTU", SHARE, "consent", ("opted_out_count",), ("asked_count",)),
+    Metric("opt_out_mtu_frac", "opted out by bids", SHARE, "consent", ("opted_out_count",), ("asked_count",)),
     Metric("opt_out_mwh_frac", "opted out by MWh", SHARE, "consent", ("opted_out_mwh",), ("consent_asked_mwh",)),
     *(
         Metric(column, column.removeprefix("refused_").removesuffix("_mwh").upper(), MWH, "refused", (column,))

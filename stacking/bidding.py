@@ -63,9 +63,11 @@ def note_local_gate(
 ) -> None:
     """Note consent and, where the baseline is nominated, the schedule as it is told at the local gate."""
     if rules[s.HAS_FORWARD] > 0.0:
-        state[s.CONSENT_NOW] = 1.0 if rules[s.NEEDS_CONSENT] == 0.0 or action[v.CONSENT] >= 0.5 else 0.0
-        for slot in range(lead + s.PAST, lead + s.PAST + count):
-            set_consent(ring, slot, state[s.CONSENT_NOW] > 0.0)
+        for d in range(2):
+            given = rules[s.NEEDS_CONSENT] == 0.0 or action[v.CONSENT_UP + d] >= 0.5
+            state[s.CONSENT_NOW + d] = 1.0 if given else 0.0
+            for slot in range(lead + s.PAST, lead + s.PAST + count):
+                set_consent(ring, slot, d, given)
     if rules[s.BASELINE] == s.BY_NOMINATION:
         for tau in range(tick + lead, tick + lead + count):
             slot = slot_of(tau, tick)

@@ -44,7 +44,7 @@ class Compiled:
     products: FLOAT  # (MARKETS_W, PRODUCT_W)
     curves: FLOAT  # (MARKETS_W, steps, 2)
     rules: FLOAT  # (RULES_W,)
-    rules_seen: FLOAT  # (8,) the rules block of the observation, its first entry is consent
+    rules_seen: FLOAT  # (7,) what the observation tells of the rules, behind the own consent
     layout: v.Layout
     bounds: FLOAT  # (2, ACTIONS_W)
 
@@ -259,6 +259,6 @@ def _rules_seen(design: Design) -> FLOAT:
     r, receiving = design.rules, design.products["mfrr"]
     sees_sales = any(g.kind == "offer" and g.book == "mfrr" and "lfm" in g.sees for g in design.gates)
     return np.array([
-        0.0, r.forward_fee_eur_per_mwh, receiving.min_mw, receiving.granularity_mw, float(sees_sales),
+        r.forward_fee_eur_per_mwh, receiving.min_mw, receiving.granularity_mw, float(sees_sales),
         float(r.delivery_priority == "dso_first"), r.tso_penalty_factor, float(r.pooling),
     ])  # fmt: skip

@@ -122,10 +122,10 @@ def headroom_mw(p: Any, ring: Any, fleet: Any, load: Any, tau: int, slot: int, d
 
 @law
 def sold_locally(ring: Any, first: int, count: int, direction: int, shared_only: bool) -> bool:
-    """Return whether the portfolio sold a direction locally for any of the slots of a block (and consented to share that bid)."""
+    """Return whether the portfolio sold a direction locally for any of the slots of a block (and consented to share it)."""
     sign = 1.0 if direction == 0 else -1.0
     for slot in range(first, first + count):
-        shared = not shared_only or consented(ring, slot)
+        shared = not shared_only or consented(ring, slot, direction)
         if shared and sign * known_sale_mw(ring, s.HI_LOCAL, slot) > POWER_EPSILON_MW:
             return True
     return False

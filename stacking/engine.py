@@ -234,7 +234,8 @@ class Engine:
             "content_mwh": float(state[s.CONTENT]),
             "position_mw": float(self.observation[world, row, v.BOOK + 12]),
             "power_mw": float(state[s.POWER]),
-            "consent": float(state[s.CONSENT_NOW]),
+            "consent_up": float(state[s.CONSENT_NOW]),
+            "consent_dn": float(state[s.CONSENT_NOW + 1]),
             "cash_eur": float(state[s.CASH]),
         }
 

@@ -42,11 +42,10 @@ def forward_unsold(
                 unsold = unsold_mw(ring[row], source, slot, d)
                 if unsold <= POWER_EPSILON_MW:
                     continue
-                agreed = consented(ring[row], slot)
-                if d == 0 or unsold_mw(ring[row], source, slot, 1 - d) <= POWER_EPSILON_MW:  # both directions are one FSP-MTU
-                    flow[row, f.ASKED_COUNT] += 1.0
-                    if not agreed:
-                        flow[row, f.OPTED_OUT_COUNT] += 1.0
+                agreed = consented(ring[row], slot, d)
+                flow[row, f.ASKED_COUNT] += 1.0
+                if not agreed:
+                    flow[row, f.OPTED_OUT_COUNT] += 1.0
                 price = cell(ring[row], slot, column(source, s.PRICE, d))
                 opposite = cell(ring[row], slot, column(source, s.SOLD, 1 - d))
                 if not may_forward(product, rules, agreed, flow[row], unsold, price, d, opposite):

@@ -1,4 +1,4 @@
-"""What is decided and what is seen: the action and observation layout as data (version 1).
+"""What is decided and what is seen: the action and observation layout as data (version 2).
 
 The engine and all strategies use physical units; faces scale. Names, units, bounds and opening times are the same for
 environments, heuristics, learned policies and reports. Everything in the observation is all that a strategy may read.
@@ -10,15 +10,16 @@ from dataclasses import dataclass
 
 from .columns import FORECAST_HOURS, LFM_FORECAST_HOURS
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 # ---- actions ---------------------------------------------------------------------------------------------------------
 DA_VOLUME_FRAC, DA_MIN_SPREAD, DA_END_CONTENT_FRAC, ID_POWER_FRAC = 0, 1, 2, 3
 LFM_OFFER, MFRR_OFFER = 4, 8  # four columns each: share up, share down, price up, price down
 LFM_SHARE_UP, LFM_SHARE_DN, LFM_PRICE_UP, LFM_PRICE_DN = 4, 5, 6, 7
 MFRR_SHARE_UP, MFRR_SHARE_DN, MFRR_PRICE_UP, MFRR_PRICE_DN = 8, 9, 10, 11
-CONSENT = 12
-ACTIONS_W = 13
+CONSENT_UP, CONSENT_DN = 12, 13
+ACTIONS_W = 14
+CONSENTS = slice(CONSENT_UP, CONSENT_DN + 1)
 LFM_PRICES, MFRR_PRICES = (-5000.0, 5000.0), (-10000.0, 10000.0)  # EUR/MWh that can be asked; a product may refuse some
 
 # ---- observations: first column of each block ------------------------------------------------------------------------
@@ -29,8 +30,8 @@ LOCAL = BALANCING + 13  # 17: need forecast (8 h), willingness-to-pay forecast (
 ASSET = LOCAL + 2 * LFM_FORECAST_HOURS + 1  # 42, see below
 # 45: of the battery committed MW t..t+11, schedule now and at the next 23 full hours; sold local, forwarded, doubly sold MW
 BOOK = ASSET + 42
-RULES = BOOK + 45  # 8
-TERMINAL = RULES + 8  # 2
+RULES = BOOK + 45  # 9: own consent up and down, then 7 rules of the design
+TERMINAL = RULES + 9  # 2
 OBSERVATIONS_W = TERMINAL + 2
 
 STORED_FRAC, MIN_CONTENT_FRAC, MAX_CONTENT_FRAC = ASSET, ASSET + 1, ASSET + 2
@@ -46,8 +47,9 @@ TIERS = 3
 TIER_KIND, TIER_COST_UP, TIER_COST_DN = ASSET + 21, ASSET + 24, ASSET + 27
 TIER_UP_MFRR, TIER_DN_MFRR, TIER_UP_LFM, TIER_DN_LFM = ASSET + 30, ASSET + 33, ASSET + 36, ASSET + 39
 
-RULE_CONSENT, RULE_FEE, RULE_MIN_MW, RULE_GRANULARITY_MW = RULES, RULES + 1, RULES + 2, RULES + 3
-RULE_SEES_SALES, RULE_DSO_FIRST, RULE_PENALTY, RULE_POOLING = RULES + 4, RULES + 5, RULES + 6, RULES + 7
+CONSENT_NOW_UP, CONSENT_NOW_DN = RULES, RULES + 1
+RULE_FEE, RULE_MIN_MW, RULE_GRANULARITY_MW, RULE_SEES_SALES = RULES + 2, RULES + 3, RULES + 4, RULES + 5
+RULE_DSO_FIRST, RULE_PENALTY, RULE_POOLING = RULES + 6, RULES + 7, RULES + 8
 TERMINAL_PRICE_FORECAST, HOURS_TO_END = TERMINAL, TERMINAL + 1
 
 
@@ -85,7 +87,7 @@ class Layout:
 
 
 def action_layout(lfm_limits: tuple[float, float], mfrr_limits: tuple[float, float]) -> Layout:
-    """Return the 13 decisions of a portfolio with the price limits (EUR/MWh) of the two products."""
+    """Return the 14 decisions of a portfolio with the price limits (EUR/MWh) of the two products."""
     noon = "12:00 local, next local day inside the episode"
     local = "t+8 starts an hour and its block lies inside the episode (T-120)"
     balancing = "balancing gate of MTU t+3 inside the episode (T-45)"
@@ -102,7 +104,10 @@ def action_layout(lfm_limits: tuple[float, float], mfrr_limits: tuple[float, flo
             Field("id_power_frac", "-", -1.0, 1.0, "MTU t+4 inside the episode (T-60); + sells, - buys"),
             *offer("lfm", lfm_limits, local),
             *offer("mfrr", mfrr_limits, balancing),
-            Field("consent", "-", 0.0, 1.0, "local gate, where the design shares anything; 0.5 or more is yes"),
+            *(
+                Field(f"consent_{d}", "-", 0.0, 1.0, "local gate, where the design asks for consent; 0.5 or more is yes")
+                for d in ("up", "dn")
+            ),
         )
     )
 
@@ -175,7 +180,7 @@ def observation_layout() -> Layout:
             power,
             "mean over MTU t+4k..t+4k+3, as known now, + = up",
         ),
-        *unit_range(["consent_now"]),
+        *unit_range(["consent_now_up", "consent_now_dn"]),
         Field("forward_fee", price, 0.0, inf),
         Field("forward_min_mw", power, 0.0, inf),
         Field("forward_granularity_mw", power, 0.0, inf),

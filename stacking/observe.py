@@ -94,7 +94,7 @@ def open_columns(gates: Any, rules: Any, day: Any, tick: int, length: int, mask:
             for k in range(first, first + 4):
                 mask[k] = True
             if gates[g, s.LEDGER] == c.LFM and rules[s.HAS_FORWARD] > 0.0 and rules[s.NEEDS_CONSENT] > 0.0:
-                mask[v.CONSENT] = True
+                mask[v.CONSENT_UP] = mask[v.CONSENT_DN] = True
 
 
 @law
@@ -116,8 +116,8 @@ def observe_world(series: Any, scalars: Any, world: Any, rules_seen: Any, tick: 
     for k in range(3 * s.RECENT_MTU):
         out[v.BALANCING + k] = world[s.RECENT + k]
     out[v.BALANCING + 12] = series[min(tick + 3, length - 1), c.NEED_FORECAST]
-    for k in range(1, 8):
-        out[v.RULES + k] = rules_seen[k]
+    for k in range(rules_seen.shape[0]):
+        out[v.RULE_FEE + k] = rules_seen[k]
     out[v.TERMINAL_PRICE_FORECAST] = scalars[c.TERMINAL_FORECAST]
     out[v.HOURS_TO_END] = (length - tick) / MTU_PER_HOUR
 
@@ -203,7 +203,7 @@ def observe_portfolio(
     out[v.EV_WANTED_MWH], out[v.EV_MUST_MW], out[v.EV_PLUGGED_MW] = state[s.WANTED_MWH], state[s.MUST_MW], state[s.PLUGGED_MW]
     out[v.LOAD_OWED_MWH], out[v.LOAD_RESTING_MTU] = state[s.OWED_MWH], state[s.RESTING]
     out[v.LOAD_STARTS_LEFT] = p[s.PER_DAY] - state[s.STARTED]
-    out[v.RULE_CONSENT] = state[s.CONSENT_NOW]
+    out[v.CONSENT_NOW_UP], out[v.CONSENT_NOW_DN] = state[s.CONSENT_NOW], state[s.CONSENT_NOW + 1]
     observe_book(p, ring, out)
     hour, near = tick // MTU_PER_HOUR, min(hours_told, s.WINDOW // MTU_PER_HOUR)
     for k in range(1, near):

@@ -30,7 +30,8 @@ def move_slots(ring: Any) -> None:
         ring[k] = ring[k + s.BOOK_W]
     for k in range(s.PLAN - s.BOOK_W, s.PLAN):
         ring[k] = 0.0
-    ring[s.CONSENTS] = int(ring[s.CONSENTS]) >> 1
+    for k in range(s.CONSENTS, s.CONSENTS + 2):
+        ring[k] = int(ring[k]) >> 1
 
 
 @law

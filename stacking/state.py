@@ -28,12 +28,13 @@ AREA = 34  # local market area of the portfolio
 PARAMS_W = 35
 
 # ---- portfolio state, float64 (world, portfolio, STATE_W) ----------------------------------------------------------
-CONTENT, CONSENT_NOW, CASH, POWER, START_CONTENT = 0, 1, 2, 3, 4
+CONTENT, CASH, POWER, START_CONTENT = 0, 1, 2, 3
+CONSENT_NOW = 4  # + direction
 # load: MTU of the activation that runs, MTU of rest left, activations started today, energy owed (MWh) and its rate (MW)
-RUN, RESTING, STARTED, OWED_MWH, OWED_MW = 5, 6, 7, 8, 9
+RUN, RESTING, STARTED, OWED_MWH, OWED_MW = 6, 7, 8, 9, 10
 # fleet in this MTU: power of plugged cars, energy they still want, what cannot wait, what they can take, and can give back
-PLUGGED_MW, WANTED_MWH, MUST_MW, CAN_MW, GIVE_MW = 10, 11, 12, 13, 14
-STATE_W = 15
+PLUGGED_MW, WANTED_MWH, MUST_MW, CAN_MW, GIVE_MW = 11, 12, 13, 14, 15
+STATE_W = 16
 
 # ---- charging points, float32 (world, charger, CHARGER_W) ---------------------------------------------------------------
 # NEXT: number of the session that is plugged in or comes next; EVENT: tick of its departure or arrival; LEFT: MWh still
@@ -72,8 +73,8 @@ DRAW, FILL = range(2)
 ENVELOPE = REACH + 2 * REACHES
 LEAST, MOST, PLUGGED = range(3)
 LENDING = ENVELOPE + 3 * WINDOW  # MW that plugged cars may inject now
-CONSENTS = LENDING + 1  # bit of each slot: consent to share the local bid of that MTU
-RING_W = CONSENTS + 1
+CONSENTS = LENDING + 1  # + direction; bit of each slot: consent to share the local bid of that MTU
+RING_W = CONSENTS + 2
 
 # ---- world state -----------------------------------------------------------------------------------------------------
 # float64 (world, WORLD_W): per ring slot what the local markets moved (MW) and what of it is known, cleared prices, and what
@@ -176,16 +177,16 @@ def hour_cell(ring: Any, field: int, hour: int) -> float:
 
 
 @law
-def consented(ring: Any, slot: int) -> bool:
-    """Return whether the FSP consented to share its local bid for one MTU."""
-    return (int(ring[CONSENTS]) >> slot) & 1 == 1
+def consented(ring: Any, slot: int, direction: int) -> bool:
+    """Return whether the FSP consented to share its local bid of a direction for one MTU."""
+    return (int(ring[index(CONSENTS + direction)]) >> slot) & 1 == 1
 
 
 @law
-def set_consent(ring: Any, slot: int, given: bool) -> None:
-    """Note for one MTU whether the FSP consents to share its local bid."""
-    bits = int(ring[CONSENTS])
-    ring[CONSENTS] = bits | (1 << slot) if given else bits & ~(1 << slot)
+def set_consent(ring: Any, slot: int, direction: int, given: bool) -> None:
+    """Note for one MTU whether the FSP consents to share its local bid of a direction."""
+    bits = int(ring[index(CONSENTS + direction)])
+    ring[CONSENTS + direction] = bits | (1 << slot) if given else bits & ~(1 << slot)
 
 
 @law

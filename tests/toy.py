@@ -231,9 +231,15 @@ def play(
     return Record(**{name: np.array(values) for name, values in seen.items()})
 
 
-def local(direction: str, share: float, price: float, **more: float) -> dict[int, dict[str, float]]:
-    """Return the decision at the local gate of the block."""
-    return {BLOCK_GATE: {f"lfm_{direction}_share_frac": share, f"lfm_{direction}_price": price, **more}}
+def consents(yes: float) -> dict[str, float]:
+    """Return the same answer for both directions."""
+    return {"consent_up": yes, "consent_dn": yes}
+
+
+def local(direction: str, share: float, price: float, consent: float | None = None) -> dict[int, dict[str, float]]:
+    """Return the decision at the local gate of the block; without an answer, consent is not given."""
+    answer = {} if consent is None else consents(consent)
+    return {BLOCK_GATE: {f"lfm_{direction}_share_frac": share, f"lfm_{direction}_price": price, **answer}}
 
 
 def balancing(direction: str, share: float, price: float, ticks: tuple[int, ...] = (8, 9, 10, 11)) -> dict[int, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""What a consent policy is: a yes or no per row and local gate, with its state as data."""
+"""What a consent policy is: a yes or no per row, local gate and direction, with its state as data."""
 
 from __future__ import annotations
 
@@ -72,13 +72,18 @@ class ConsentPolicy(Protocol):
             state: what `start`, the last `decide` or the last `after_week` returned.
 
         Returns:
-            consent (n,), 0 or 1, and the next state.
+            consent (n, 2: up, down), 0 or 1, and the next state.
         """
         ...
 
     def after_week(self, state: Any, revenue: WeekRevenue) -> Any:
         """Return the state with which the next week begins."""
         ...
+
+
+def both(choice: FloatArray) -> FloatArray:
+    """Return the same answer for both directions, (n, 2), from one per row, (n,)."""
+    return np.stack([choice, choice], axis=1)
 
 
 class WithinEpisode:

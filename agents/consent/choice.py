@@ -41,7 +41,7 @@ class FspChoice(StrEnum):
 
 @dataclass(frozen=True)
 class WithChoice:
-    """A strategy under a choice: writes the consent column and zeros into the shares that it closes; nothing else.
+    """A strategy under a choice: writes the consent columns and zeros into the shares that it closes; nothing else.
 
     The strategy is asked in any case and not told, so that its memory is the same under every choice: it prices local
     offers as if its own balancing bids came after them.
@@ -69,7 +69,7 @@ class WithChoice:
         action, state = self.strategy.act(observation, mask, state)
         action = action.copy()
         consent = float(self.choice.consents)
-        action[:, at.CONSENT] = np.where(mask[:, at.CONSENT], consent, action[:, at.CONSENT])
+        action[:, at.CONSENTS] = np.where(mask[:, at.CONSENTS], consent, action[:, at.CONSENTS])
         for column in self.choice.closed:
             action[:, column] = np.where(mask[:, column], 0.0, action[:, column])
         return action, state

@@ -25,7 +25,7 @@ class GainTerms:
     own_bid_frac: float = tunable(1.0, 0.0, 1.0, "-", "chance to bid the same power oneself if it stays free")
     reprice_eur_per_mwh: float = tunable(1.0, 0.0, 100.0, "EUR/MWh", "assumed: worth of setting the price at T-45, not T-120")
     own_effort_eur_per_mwh: float = tunable(0.5, 0.0, 100.0, "EUR/MWh", "assumed: effort of an own balancing bid")
-    effort_eur_per_block: float = tunable(0.0, 0.0, 100.0, "EUR/block", "effort of a forwarded bid")
+    effort_eur_per_block: float = tunable(0.0, 0.0, 100.0, "EUR/block", "effort of a forwarded bid, each direction")
     lock_frac: float = tunable(0.5, 0.0, 1.0, "-", "assumed: share of a forecast local need that the locked power would serve")
 
     @property
@@ -39,9 +39,9 @@ class GainTerms:
 
 
 def forwarding_gain_eur(observation: FloatArray, terms: GainTerms) -> FloatArray:
-    """Return the expected gain of consent for the block of this local gate, EUR, (n,).
+    """Return the expected gain of consent for the block of this local gate by direction, EUR, (n, 2: up, down).
 
-    With f = MW that may be forwarded, o = MW that the FSP could bid itself, each of one hour and summed over directions:
+    With f = MW that may be forwarded and o = MW that the FSP could bid itself in the direction, for one hour:
 
         gain = f (E - P fee) - own_bid_frac min(f, o) max(0, E + reprice - own_effort) - lock_frac min(f, need) V - effort
 
@@ -56,15 +56,15 @@ def forwarding_gain_eur(observation: FloatArray, terms: GainTerms) -> FloatArray
         terms: stated numbers.
     """
     o = observation.astype(np.float64)
-    gain = np.full(len(o), -terms.effort_eur_per_block)
-    for sign, feasible in ((1.0, at.FEASIBLE_UP_LFM), (-1.0, at.FEASIBLE_DN_LFM)):
+    gain = np.full((len(o), 2), -terms.effort_eur_per_block)
+    for d, (sign, feasible) in enumerate(((1.0, at.FEASIBLE_UP_LFM), (-1.0, at.FEASIBLE_DN_LFM))):
         alone = _whole_mw(o, o[:, feasible])
         forwarded = np.where(o[:, at.RULE_POOLING] > 0.5, o[:, feasible], alone)
         chance, expected = _call(o, sign, terms)
         own = np.maximum(0.0, expected + terms.reprice_eur_per_mwh - terms.own_effort_eur_per_mwh)
-        gain += forwarded * (expected - chance * o[:, at.RULE_FEE])
-        gain -= terms.own_bid_frac * np.minimum(forwarded, alone) * own
-        gain -= terms.lock_frac * _lost_locally(o, sign, forwarded)
+        gain[:, d] += forwarded * (expected - chance * o[:, at.RULE_FEE])
+        gain[:, d] -= terms.own_bid_frac * np.minimum(forwarded, alone) * own
+        gain[:, d] -= terms.lock_frac * _lost_locally(o, sign, forwarded)
     return gain
 
 

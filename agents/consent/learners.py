@@ -12,7 +12,7 @@ from stacking.errors import StackingError
 
 from ..seeds import UintArray, uniform
 from ..strategies.base import BoolArray, FloatArray, IntArray
-from .base import WeekRevenue
+from .base import WeekRevenue, both
 from .simple import check_share
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Weekly:
         return Learned(seeds, first, 0, np.zeros((n, 2), np.int64), np.zeros((n, 2)))
 
     def decide(self, observation: FloatArray, asked: BoolArray, state: Learned) -> tuple[FloatArray, Learned]:
-        """Return the choice of this week."""
-        return state.choice.astype(np.float64), state
+        """Return the choice of this week, for both directions."""
+        return both(state.choice.astype(np.float64)), state
 
 
 @dataclass(frozen=True)

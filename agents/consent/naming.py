@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stacking.errors import StackingError
 
 from .base import ConsentPolicy
+from .by_direction import ByDirection
 from .learners import Bandit, BestResponse, Imitation
 from .simple import Always, Never, RandomFsps, RandomShare
 from .valued import BreakEven, Logit
@@ -23,7 +24,9 @@ WEEKLY = "best_response, bandit, bandit:ucb, imitation:PROBABILITY"
 
 
 def parse_consent(text: str, place: str = "") -> ConsentPolicy | None:
-    """Return the policy of a name such as "always", "random:0.5" or "break_even"; "own" leaves it to the strategy (None).
+    """Return the policy of a name such as "always" or "random:0.5"; "own" leaves it to the strategy (None).
+
+    "UP/DOWN", two names, makes a policy for each direction.
 
     Args:
         text: the name.
@@ -32,6 +35,10 @@ def parse_consent(text: str, place: str = "") -> ConsentPolicy | None:
     Raises:
         StackingError: for anything else; weekly learners have no meaning within one episode.
     """
+    if text.count("/") == 1:
+        up, dn = (parse_consent(part, place) for part in text.split("/"))
+        if up is not None and dn is not None:
+            return ByDirection(up, dn)
     kind, colon, number = text.strip().lower().partition(":")
     if not colon and kind in PLAIN:
         return PLAIN[kind]()
@@ -43,7 +50,7 @@ def parse_consent(text: str, place: str = "") -> ConsentPolicy | None:
         place=place,
         key="consent",
         value=text,
-        allowed="own, always, never, random:SHARE, random_fsps:SHARE with SHARE in 0..1, break_even, logit:SCALE",
+        allowed="own, always, never, random:SHARE, random_fsps:SHARE, SHARE in 0..1, break_even, logit:SCALE, or two as UP/DOWN",
         remedy="Use for example --consent random:0.5" + (", or experiments.weeks.adapt for learners." if weekly else "."),
     )
 

@@ -13,7 +13,7 @@ from stacking.units import MTU_PER_HOUR
 
 from ..seeds import UintArray, uniform
 from ..strategies.base import BoolArray, FloatArray
-from .base import WithinEpisode
+from .base import WithinEpisode, both
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Always(WithinEpisode):
 
     def decide(self, observation: FloatArray, asked: BoolArray, state: Any) -> tuple[FloatArray, Any]:
         """Return ones."""
-        return np.ones(len(observation)), state
+        return np.ones((len(observation), 2)), state
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class Never(WithinEpisode):
 
     def decide(self, observation: FloatArray, asked: BoolArray, state: Any) -> tuple[FloatArray, Any]:
         """Return zeros."""
-        return np.zeros(len(observation)), state
+        return np.zeros((len(observation), 2)), state
 
 
 @dataclass(frozen=True)
 class RandomShare(WithinEpisode):
-    """Consents with a probability, drawn anew for each row and local gate (block).
+    """Consents with a probability, drawn anew for each row, local gate (block) and direction.
 
     The draw is a function of the row's seed and the time left, so that it is the same alone and in any batch, and the
     rows that consent at a share also consent at every larger one.
@@ -71,7 +71,9 @@ class RandomShare(WithinEpisode):
 
     def decide(self, observation: FloatArray, asked: BoolArray, state: UintArray) -> tuple[FloatArray, UintArray]:
         """Return 1 where the number drawn for this gate is below the share."""
-        return (uniform(state, ticks_left(observation)) < self.share_frac).astype(np.float64), state
+        counter = ticks_left(observation) * np.uint64(2)
+        drawn = np.stack([uniform(state, counter + np.uint64(d)) for d in range(2)], axis=1)
+        return (drawn < self.share_frac).astype(np.float64), state
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class RandomFsps(WithinEpisode):
 
     def decide(self, observation: FloatArray, asked: BoolArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the draw."""
-        return state.copy(), state
+        return both(state), state
 
 
 def ticks_left(observation: FloatArray) -> UintArray:

@@ -20,7 +20,7 @@ MOST_EXPONENT = 700.0  # beyond it exp overflows; the probability is 0 or 1 to t
 
 @dataclass(frozen=True)
 class BreakEven(WithinEpisode):
-    """Consents when the expected gain of forwarding is above zero."""
+    """Consents to a direction when the expected gain of forwarding it is above zero."""
 
     terms: GainTerms = field(default_factory=GainTerms)
 
@@ -37,7 +37,7 @@ class BreakEven(WithinEpisode):
 
 @dataclass(frozen=True)
 class LogitState:
-    """Seeds (n,) and last choice (n,): 0, 1, or NaN before the first."""
+    """Seeds (n,) and last choice (n, 2: up, down): 0, 1, or NaN before the first."""
 
     seeds: UintArray
     last: FloatArray
@@ -45,9 +45,10 @@ class LogitState:
 
 @dataclass(frozen=True)
 class Logit(WithinEpisode):
-    """Consents with probability 1 / (1 + exp(-gain / scale)); keeps its last choice with probability `inertia_frac`.
+    """Consents to a direction with probability 1 / (1 + exp(-gain / scale)), or keeps its last choice.
 
-    The two draws are functions of the row's seed and the time left.
+    It keeps it with probability `inertia_frac`. The draws, two for each direction,
+    are functions of the row's seed and the time left.
     """
 
     scale_eur: float = 1.0  # EUR per block, assumed
@@ -70,13 +71,14 @@ class Logit(WithinEpisode):
 
     def start(self, seeds: UintArray) -> LogitState:
         """Return seeds and no choice."""
-        return LogitState(seeds, np.full(len(seeds), np.nan))
+        return LogitState(seeds, np.full((len(seeds), 2), np.nan))
 
     def decide(self, observation: FloatArray, asked: BoolArray, state: LogitState) -> tuple[FloatArray, LogitState]:
         """Return the choice of each row; it becomes the last one where the row is asked."""
-        counter = ticks_left(observation) * np.uint64(2)
+        counter = ticks_left(observation) * np.uint64(4)
+        draw = [uniform(state.seeds, counter + np.uint64(k)) for k in range(4)]
         exponent = np.clip(forwarding_gain_eur(observation, self.terms) / self.scale_eur, -MOST_EXPONENT, MOST_EXPONENT)
-        fresh = (uniform(state.seeds, counter) < 1.0 / (1.0 + np.exp(-exponent))).astype(np.float64)
-        kept = (uniform(state.seeds, counter + np.uint64(1)) < self.inertia_frac) & ~np.isnan(state.last)
+        fresh = (np.stack(draw[:2], axis=1) < 1.0 / (1.0 + np.exp(-exponent))).astype(np.float64)
+        kept = (np.stack(draw[2:], axis=1) < self.inertia_frac) & ~np.isnan(state.last)
         choice = np.where(kept, state.last, fresh)
-        return choice, LogitState(state.seeds, np.where(asked, choice, state.last))
+        return choice, LogitState(state.seeds, np.where(asked[:, None], choice, state.last))

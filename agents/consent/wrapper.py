@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stacking.errors import StackingError
-from stacking.layout import CONSENT
+from stacking.layout import CONSENTS
 
 from ..seeds import mix, row_seeds, seed_of
 from ..strategies.base import BoolArray, FloatArray, Seed, Strategy
@@ -21,7 +21,7 @@ _PURPOSE = np.uint64(seed_of("consent"))
 
 @dataclass(frozen=True)
 class WithConsent:
-    """A strategy whose consent column is written by a policy; everything else is the strategy's, byte for byte."""
+    """A strategy whose consent columns are written by a policy; everything else is the strategy's, byte for byte."""
 
     strategy: Strategy
     policy: ConsentPolicy
@@ -41,14 +41,14 @@ class WithConsent:
         return self.policy.start(mix(row_seeds(n, seed) ^ _PURPOSE)), self.strategy.start(n, seed)
 
     def act(self, observation: FloatArray, mask: BoolArray, state: Any) -> tuple[FloatArray, Any]:
-        """Let the strategy decide, then write the consent column where it is open."""
+        """Let the strategy decide, then write the consent columns where they are open."""
         own, inner = state
         action, inner = self.strategy.act(observation, mask, inner)
-        asked = mask[:, CONSENT]
+        asked = mask[:, CONSENTS].any(axis=1)
         if asked.any():
             consent, own = self.policy.decide(observation, asked, own)
             action = action.copy()  # the strategy may have returned an array that it keeps
-            action[:, CONSENT] = np.where(asked, consent, action[:, CONSENT])
+            action[:, CONSENTS] = np.where(mask[:, CONSENTS], consent, action[:, CONSENTS])
         return action, (own, inner)
 
 

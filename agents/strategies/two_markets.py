@@ -67,7 +67,7 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     """Decide one tick for n rows; returns the action and the next state."""
     seen = look(observation)
     hour, curves, start_mwh = renew(seen, state, terms)
-    coordinated = state.coordinated | mask[:, at.CONSENT]
+    coordinated = state.coordinated | mask[:, at.CONSENT_UP]
     sells_locally = state.sells_locally | mask[:, at.LFM_SHARE_UP]  # the first tick has a local gate if there is any
     sees_sales = observation[:, at.RULE_SEES_SALES] > 0.5
     exposed = seen.hours_to_end[:, None] > state.exposed_until
@@ -85,7 +85,7 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     action[:, at.MFRR_SHARE_UP : at.MFRR_SHARE_DN + 1] *= ~kept
     offer_what_pays(action, seen)
     if terms.consent:
-        action[:, at.CONSENT] = worth_consent(seen, terms.lfm_need_mw)
+        action[:, at.CONSENTS] = worth_consent(seen, terms.lfm_need_mw)
     action = finish(action, mask)
     offered = action[:, at.LFM_SHARE_UP : at.LFM_SHARE_DN + 1] > 0.0
     block_end = seen.hours_to_end[:, None] - (LOCAL_LEAD + MTU_PER_HOUR) * MTU_H
@@ -187,13 +187,13 @@ def offer_balancing(
 
 
 def worth_consent(seen: Seen, threshold_mw: float) -> BoolArray:
-    """Return whether unsold local power is better passed on than kept, (n,).
+    """Return whether unsold local power is better passed on than kept, (n, 1): the same answer for both directions.
 
     A bid that was passed on holds its energy until its delivery, two hours ahead, so it is kept back while a local need
     is forecast for the two hours after the block: the DSO pays more than the TSO.
     """
     following = np.abs(seen.need_mw[:, LOCAL_HOUR + 1 : LOCAL_HOUR + 3])
-    return np.max(following, axis=1) < max(threshold_mw, 1e-6)
+    return np.max(following, axis=1, keepdims=True) < max(threshold_mw, 1e-6)
 
 
 def kept_for_local(seen: Seen, threshold_mw: float) -> BoolArray:

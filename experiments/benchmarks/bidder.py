@@ -36,7 +36,7 @@ class Bidder:
         action[:, v.ID_POWER_FRAC] = 0.1
         action[:, v.LFM_SHARE_UP : v.LFM_SHARE_DN + 1] = 0.5
         action[:, v.MFRR_SHARE_UP : v.MFRR_SHARE_DN + 1] = 1.0
-        action[:, v.CONSENT] = 1.0
+        action[:, v.CONSENTS] = 1.0
         limit, day_ahead = observation[:, LFM_LIMIT], observation[:, v.DA + 2]
         for d, sign in ((c.UP, 1.0), (c.DN, -1.0)):
             local = limit if d == c.UP else day_ahead

@@ -64,7 +64,7 @@ def scripted(library: Library, engine: Engine) -> Script:
     base[::2, :, v.ID_POWER_FRAC], base[1::2, :, v.ID_POWER_FRAC] = 0.1, -0.1
     base[..., v.LFM_SHARE_UP : v.LFM_SHARE_DN + 1] = 0.5
     base[..., v.MFRR_SHARE_UP : v.MFRR_SHARE_DN + 1] = 1.0
-    base[..., v.CONSENT] = 1.0
+    base[..., v.CONSENTS] = 1.0
     for d, sign in ((c.UP, 1.0), (c.DN, -1.0)):
         limit, need = (_ahead(library.local[:, 0, :, c.background_column(d) + k], LFM_LEAD) for k in (c.LIMIT, c.NEED))
         other = _ahead(series[:, :, c.DA_PRICE], LFM_LEAD) + 20.0 * sign

@@ -141,7 +141,7 @@ def _outcome(
     )
     asked = due[:, None] & (offered - sold > POWER_EPSILON_MW)
     unsold = np.where(asked, offered - sold, 0.0) * MTU_H
-    agreed = (step.engine.ring[..., s.CONSENTS].astype(np.int64) >> place) & 1 == 1
+    agreed = (step.engine.ring[..., s.CONSENTS + d].astype(np.int64) >> place) & 1 == 1
     blocked = np.full(asked.shape, rules[s.BLOCK_BALANCING] > 0.0) & (opposite > POWER_EPSILON_MW)
     priced_out = (price > product[s.PRICE_CAP]) | (price < product[s.PRICE_FLOOR]) | (product[s.UP_OPEN + d] == 0.0)
     refused, left = np.zeros((*asked.shape, codes.CODES_W)), asked

@@ -15,10 +15,15 @@ def check_sharing(step: Step) -> None:
     """Nothing is shared without consent, and what is shared is unsold, at the local price."""
     twice = step.design.rules.conflict_rule == "both_stand"
     grown = np.zeros(step.engine.reward.shape)
+    asks = step.design.shares and step.design.rules.consent == "per_bid"
     for d in range(2):
         offered, then = step.book(c.FORWARDED, s.OFFERED, d), step.book(c.FORWARDED, s.OFFERED, d, old=True)
         step.demand("a forwarded bid is never withdrawn", offered >= then, offered, then)
-        grown += (offered - then).sum(axis=2)
+        more = (offered - then).sum(axis=2)
+        grown += more
+        consent = step.engine.state[..., s.CONSENT_NOW + d]
+        allowed = consent >= 0.5 if asks else np.full(consent.shape, step.design.shares or step.design.shared_book)
+        step.demand("nothing is shared without consent", allowed | (more <= 0.0), more, consent)
         unsold = step.book(c.LFM, s.OFFERED, d) - step.book(c.LFM, s.SOLD, d)
         if twice:  # a bid may stand for both
             unsold = step.book(c.LFM, s.OFFERED, d)
@@ -27,9 +32,3 @@ def check_sharing(step: Step) -> None:
         local = step.book(c.LFM, s.OFFERED, d, old=True)
         step.demand("a local or forwarded bid keeps its price", (local == 0.0) | (price == told), price, told)
     step.equal("forwarded MWh = what the ledger gained", step.flows[..., f.FORWARDED_MWH], grown * MTU_H, TOLERANCE_MWH)
-    consent = step.engine.state[..., s.CONSENT_NOW]
-    shares = step.design.shares or step.design.shared_book
-    allowed = (
-        (consent >= 0.5) if step.design.shares and step.design.rules.consent == "per_bid" else np.full(consent.shape, shares)
-    )
-    step.demand("nothing is shared without consent", allowed | (grown <= 0.0), grown, consent)

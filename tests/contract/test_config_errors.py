@@ -285,7 +285,7 @@ def test_worlds_to_step_are_one_truth_value_each(live):
         engine.step(np.zeros(engine.mask.shape), live=np.array(live))
 
 
-@pytest.mark.parametrize("action", [[[0.0]], "sell", [[["sell"] * 13]] * 3, None, [[[1 + 2j] * 13]] * 3])
+@pytest.mark.parametrize("action", [[[0.0]], "sell", [[["sell"] * 14]] * 3, None, [[[1 + 2j] * 14]] * 3])
 def test_an_action_that_is_no_matrix_of_numbers_is_named(action):
     engine = Engine(load_design("parallel"), (portfolio("a"),), library(), 3, "python")
     with pytest.raises(StackingError, match="action"):

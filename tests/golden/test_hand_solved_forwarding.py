@@ -20,6 +20,7 @@ from ..toy import (
     UP,
     balancing,
     by_row,
+    consents,
     design,
     library,
     local,
@@ -28,8 +29,6 @@ from ..toy import (
     play,
     portfolio,
 )
-
-YES = {"consent": 1.0}
 
 
 def world(dso_mw: float, rows: int = 1, tso_mw: float = 12.0):
@@ -41,7 +40,7 @@ def world(dso_mw: float, rows: int = 1, tso_mw: float = 12.0):
 
 
 # 3.5 MW locally at 80, then all that is left at the balancing gate at 30
-SALE = merged(local("up", 0.875, 80.0, **YES), balancing("up", 1.0, 30.0))
+SALE = merged(local("up", 0.875, 80.0, consent=1.0), balancing("up", 1.0, 30.0))
 
 
 def test_norflex_eam_forwards_the_unsold_part_and_locks_it():
@@ -74,7 +73,7 @@ def test_norflex_eam_forwards_the_unsold_part_and_locks_it():
 def test_without_consent_bids_stay_local_and_the_fsp_bids_itself():
     # nothing forwarded; own bid 4 - 1 = 3 MW at 30; need 11: own 3, others 8 (up to 9 at 70) -> 70
     # local 80; mFRR 3 x 70 = 210; imbalance 4 - 3 = 1 x 70
-    seen = play(design("norflex_eam"), world(1.0), merged(SALE, {0: {"consent": 0.0}}))
+    seen = play(design("norflex_eam"), world(1.0), merged(SALE, {0: consents(0.0)}))
     assert seen.cash() == {"lfm": 80.0, "mfrr": 210.0, "imbalance": 70.0}
     assert seen.refused() == {"NO_CONSENT": 2.5}
     energy = seen.energy()
@@ -86,7 +85,7 @@ def test_without_consent_bids_stay_local_and_the_fsp_bids_itself():
 def test_consent_is_yes_from_one_half_on(consent: float, forwarded: float):
     seen = play(design("norflex_eam"), world(0.0), local("up", 0.5, 80.0, consent=consent))
     assert seen.energy().get("forwarded_mwh", 0.0) == forwarded
-    assert seen.observation[1, 0, v.RULE_CONSENT] == float(forwarded > 0.0)
+    assert seen.observation[1, 0, [v.CONSENT_NOW_UP, v.CONSENT_NOW_DN]].tolist() == [float(forwarded > 0.0)] * 2
 
 
 def test_consent_is_not_asked_where_sharing_is_mandatory():
@@ -94,7 +93,7 @@ def test_consent_is_not_asked_where_sharing_is_mandatory():
     sale = merged(local("up", 0.875, 80.0), balancing("up", 1.0, 30.0))
     seen = play(rules, world(1.0), sale)
     assert seen.energy()["forwarded_mwh"] == 2.0
-    assert not seen.mask[:, :, v.CONSENT].any()
+    assert not seen.mask[:, :, v.CONSENTS].any()
 
 
 @pytest.mark.parametrize(("consent", "down"), [(1.0, 0.0), (0.0, 1.0)])
@@ -110,12 +109,34 @@ def test_opposite_bids_are_blocked_after_a_local_sale_that_the_tso_knows_of(cons
     assert seen.power() == [1.0 - down] * 4
 
 
-def test_consent_is_counted_per_fsp_and_mtu():
-    # both directions unsold in four MTU: 1 + 1 MWh, but four FSP-MTU
+def test_consent_is_counted_per_bid():
+    # both directions unsold in four MTU: 1 + 1 MWh, eight bids of one MTU
     seen = play(design("norflex_eam"), world(0.0), merged(local("up", 0.25, 80.0), local("dn", 0.25, 48.0)))
     energy = seen.energy()
     assert (energy["consent_asked_mwh"], energy["opted_out_mwh"]) == (2.0, 2.0)
-    assert (energy["asked_count"], energy["opted_out_count"]) == (4.0, 4.0)
+    assert (energy["asked_count"], energy["opted_out_count"]) == (8.0, 8.0)
+
+
+@pytest.mark.parametrize(("up", "dn"), [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.0, 0.0)])
+def test_consent_is_given_for_each_direction_by_itself(up: float, dn: float):
+    # 1 MW up and 1 MW down offered for one hour, nothing bought: one MWh each is forwarded where its owner agrees
+    answer = {0: {"consent_up": up, "consent_dn": dn}}
+    seen = play(design("norflex_eam"), world(0.0), merged(local("up", 0.25, 80.0), local("dn", 0.25, 48.0), answer))
+    energy = seen.energy()
+    assert energy.get("forwarded_mwh", 0.0) == up + dn
+    assert energy.get("opted_out_mwh", 0.0) == energy.get("opted_out_count", 0.0) / 4.0 == 2.0 - up - dn
+    assert seen.refused() == ({"NO_CONSENT": 2.0 - up - dn} if up + dn < 2.0 else {})
+    assert seen.observation[1, 0, [v.CONSENT_NOW_UP, v.CONSENT_NOW_DN]].tolist() == [up, dn]
+    sold = sum(seen.flows[:, 0, f.ACTIVATED_FORWARDED])
+    assert seen.power() == [0.0] * 4 or sold > 0.0
+
+
+@pytest.mark.parametrize(("up", "dn", "blocked"), [(1.0, 0.0, 1.0), (0.0, 1.0, 0.0)])
+def test_the_block_of_opposite_bids_follows_the_consent_of_the_sold_direction(up: float, dn: float, blocked: float):
+    # 1 MW up is sold locally; the TSO learns of it only if the up bid was shared, and then refuses own down bids
+    sale = merged(local("up", 0.25, 80.0), {0: {"consent_up": up, "consent_dn": dn}}, balancing("dn", 0.2, 30.0))
+    seen = play(design("norflex_eam"), world(1.0, tso_mw=0.0), sale)
+    assert seen.refused().get("OPPOSITE_SALE", 0.0) == blocked
 
 
 @pytest.mark.parametrize(("dso_up", "consent", "down"), [(1.0, 1.0, 0.0), (0.0, 1.0, 1.0), (1.0, 0.0, 0.0)])
@@ -149,7 +170,7 @@ def test_norflex_forwards_from_five_mw_on(dso_mw: float, forwarded: float, refus
     # own bid for the hour (gate T-45): 10 - 8 = 2 MW: below the minimum. After the refusal 10 - 3.5 = 6.5: offered 0.3 of it
     lib = world(dso_mw)
     share = 1.0 if forwarded else 0.3
-    sale = merged(local("up", 0.8, 80.0, **YES), balancing("up", share, 30.0, (8,)))
+    sale = merged(local("up", 0.8, 80.0, consent=1.0), balancing("up", share, 30.0, (8,)))
     seen = play(design("norflex"), lib, sale, (portfolio(power=10.0, capacity=20.0),))
     assert seen.energy().get("forwarded_mwh", 0.0) == forwarded
     if forwarded:
@@ -170,7 +191,7 @@ def test_norflex_forwards_from_five_mw_on(dso_mw: float, forwarded: float, refus
 def test_price_and_fee_of_forwarded_bids(rule: str, fee: float, pay: float, charge: float):
     # nothing sold locally; 2 of 2 MW forwarded at 80; need 12: others 9 up to 70, forwarded 2, others 1 at 85 -> 85
     rules = design("norflex_eam", forward_price=rule, forward_fee_eur_per_mwh=fee)
-    seen = play(rules, world(0.0), local("up", 0.5, 80.0, **YES))
+    seen = play(rules, world(0.0), local("up", 0.5, 80.0, consent=1.0))
     assert seen.cash() == {name: x for name, x in (("mfrr_forwarded", pay), ("fee", charge)) if x}
     assert seen.observation[0, 0, v.RULE_FEE] == fee
 
@@ -182,7 +203,7 @@ def test_down_bids_pay_and_the_better_price_is_the_lower_one(rule: str, pay: flo
     # others 3, forwarded 2 at 30, others 0.2 at 27.5; at 5.8: 0.6 at 27.5, then 0.2 at 20 -> 20
     lib = library(TICKS, imbalance=50.0)
     need(lib, MFRR, DN, 5.8, volume=4.0, reference=50.0, anchor=20.0)
-    seen = play(design("norflex_eam", forward_price=rule), lib, local("dn", 0.5, 30.0, **YES))
+    seen = play(design("norflex_eam", forward_price=rule), lib, local("dn", 0.5, 30.0, consent=1.0))
     assert seen.cash() == {"mfrr_forwarded": pay}
     assert seen.power() == [-2.0] * 4
 
@@ -192,7 +213,7 @@ def small(number: int):
     return tuple(portfolio(name, 0.4, 0.8) for name in "abcd"[:number])
 
 
-PRICES = {f"r{row}": local("up", 1.0, price, **YES) for row, price in enumerate((80.0, 60.0, 70.0))}
+PRICES = {f"r{row}": local("up", 1.0, price, consent=1.0) for row, price in enumerate((80.0, 60.0, 70.0))}
 
 
 def test_small_bids_are_not_forwarded_alone():
@@ -216,7 +237,7 @@ def test_a_pool_below_the_minimum_is_refused_and_needs_consent_of_each():
     seen = play(design("norflex_eam", pooling=True), world(0.0, 2), by_row(r0=PRICES["r0"], r1=PRICES["r1"]), small(2))
     assert [seen.refused(row) for row in range(2)] == [{"POOL_TOO_SMALL": 0.4}] * 2
     # three members, one of them without consent
-    no = merged(PRICES["r2"], {0: {"consent": 0.0}})
+    no = merged(PRICES["r2"], {0: consents(0.0)})
     seen = play(design("norflex_eam", pooling=True), world(0.0, 3), by_row(r0=PRICES["r0"], r1=PRICES["r1"], r2=no), small(3))
     assert [seen.refused(row) for row in range(3)] == [{"POOL_TOO_SMALL": 0.4}] * 2 + [{"NO_CONSENT": 0.4}]
 
@@ -229,7 +250,7 @@ def test_what_does_not_fit_is_refused_with_its_code(local_product: dict, code: s
     # price limit: the receiving market takes up to 70, the local bid is at 80: refused, not clipped
     mfrr = {"price_cap": 70.0} if code == "PRICE_LIMIT" else None
     rules = design("norflex_eam", lfm=local_product or None, mfrr=mfrr)
-    seen = play(rules, world(0.0), local("up", 0.5, 80.0, **YES))
+    seen = play(rules, world(0.0), local("up", 0.5, 80.0, consent=1.0))
     assert seen.refused() == {code: 2.0}
     assert seen.cash() == {}
 
@@ -241,7 +262,7 @@ def test_consent_counts_when_the_bid_was_made():
     lib = library(16)
     need(lib, LFM, UP, 1.0, limit=300.0, first=8, last=11)
     need(lib, MFRR, DN, 2.0, volume=2.0, reference=50.0, anchor=20.0)
-    sale = merged(local("up", 0.5, 80.0, **YES), {4: {"consent": 0.0}}, balancing("dn", 0.2, 30.0))
+    sale = merged(local("up", 0.5, 80.0, consent=1.0), {4: consents(0.0)}, balancing("dn", 0.2, 30.0))
     seen = play(design("norflex_eam"), lib, sale)
     assert "activated_mfrr_mwh" not in seen.energy()
     assert "OPPOSITE_SALE" in seen.refused()

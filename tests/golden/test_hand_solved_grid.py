@@ -14,7 +14,7 @@ from stacking.engine import Engine
 from stacking.invariants import check_step
 from stacking.network import load_network
 
-from ..toy import BLOCK, DN, LFM, UP, design, library, local, merged, need, play, portfolio, tso_needs_up
+from ..toy import BLOCK, DN, LFM, UP, consents, design, library, local, merged, need, play, portfolio, tso_needs_up
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_onenet_pl_forwards_small_bids_together_as_far_as_the_grid_carries_them(
     lib = library(rows=2)
     tso_needs_up(lib, 2.0, 90.0, 90.0, first=BLOCK)
     lib.local[:, 0, BLOCK:, background_column(DN) + c.NEED] = -0.5
-    table = {(0, row): {"lfm_up_share_frac": 0.2, "lfm_up_price": 40.0 + 10.0 * row, "consent": 1.0} for row in range(2)}
+    table = {(0, row): {"lfm_up_share_frac": 0.2, "lfm_up_price": 40.0 + 10.0 * row, **consents(1.0)} for row in range(2)}
     record = play(design("onenet_pl"), lib, table, (portfolio("a"), portfolio("b")))
     assert [record.energy(row).get("activated_forwarded_mwh", 0.0) for row in range(2)] == [0.5, 0.0]
     assert record.refused(0) == {"GRID_LIMIT": pytest.approx(0.3, abs=1e-4)}

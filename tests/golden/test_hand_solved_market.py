@@ -175,7 +175,8 @@ def test_length_of_the_world_closes_the_gates():
     seen = play(design("norflex_eam"), library(), {})
     assert seen.mask.shape == (TICKS + 1, 1, v.ACTIONS_W)
     assert seen.mask[:, 0, v.LFM_SHARE_UP].nonzero()[0].tolist() == [0]  # block 8..11 only
-    assert seen.mask[:, 0, v.CONSENT].nonzero()[0].tolist() == [0]
+    assert seen.mask[:, 0, v.CONSENTS].any(axis=0).all()
+    assert not seen.mask[1:, 0, v.CONSENTS].any()
     assert seen.mask[:, 0, v.MFRR_SHARE_UP].nonzero()[0].tolist() == list(range(9))  # MTU 3..11
     assert seen.mask[:, 0, v.ID_POWER_FRAC].nonzero()[0].tolist() == list(range(8))  # MTU 4..11
     assert not seen.mask[:, 0, v.DA_VOLUME_FRAC].any()

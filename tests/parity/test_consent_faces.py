@@ -42,14 +42,14 @@ def bytes_of(engine: Engine, world: int) -> bytes:
 
 
 def in_arrays(lib: Library, consent: Any) -> tuple[list[list[bytes]], np.ndarray, np.ndarray]:
-    """Return bytes of each world and tick, the answers given at local gates, (ticks, worlds, F), and the sums of flows."""
+    """Return bytes of each world and tick, the answers given at local gates, (ticks, worlds, F, 2), and the sums of flows."""
     engine, deciding = Engine(SETTING, PORTFOLIOS, lib, worlds=len(lib)), population(consent)
     engine.reset(np.arange(len(lib)))
     deciding.start([str(key) for key in lib.keys])
     found, answers, sums = [[] for _ in lib.keys], [], np.zeros((len(lib), *engine.flows.shape[1:]))
     while not engine.ended.all():
-        asked, action = engine.mask[..., at.CONSENT], deciding.act(engine.observation, engine.mask)
-        answers.append(np.where(asked, action[..., at.CONSENT], np.nan))
+        asked, action = engine.mask[..., at.CONSENTS], deciding.act(engine.observation, engine.mask)
+        answers.append(np.where(asked, action[..., at.CONSENTS], np.nan))
         engine.step(action)
         sums += engine.flows
         for world, own in enumerate(found):
@@ -74,12 +74,12 @@ def in_mesa(lib: Library, world: int, decide: Any, consent: Any) -> tuple[list[b
 def test_policies_decide_the_same_in_both_faces(lib: Library) -> None:
     arrays, answers, sums = in_arrays(lib, CONSENT)
     for row, policy in enumerate(CONSENT):
-        given = answers[..., row][~np.isnan(answers[..., row])]
+        given = answers[..., row, :][~np.isnan(answers[..., row, :])]
         wanted = {"always": {1.0}, "never": {0.0}}.get(policy, {0.0, 1.0})
         assert set(given) <= wanted, policy
         if policy.startswith(("random:", "logit")):
             assert set(given) == {0.0, 1.0}, policy
-    fsps = answers[..., [1, 8]]
+    fsps = answers[..., [1, 8], :]
     assert set(fsps[~np.isnan(fsps)]) == {0.0, 1.0}  # in some scenarios, not in others
     forwarded = sums[..., f.FORWARDED_MWH].sum(axis=0)
     assert forwarded[CONSENT.index("always")] > 1.0

@@ -45,7 +45,7 @@ def decide(engine: Engine, tick: int, random: np.random.Generator) -> np.ndarray
         if style == "corners":
             here[:] = corners[world]
         elif style == "greedy":  # everything everywhere at prices that are taken
-            here[:, SHARES], here[:, v.CONSENT] = 1.0, 1.0
+            here[:, SHARES], here[:, v.CONSENTS] = 1.0, 1.0
             here[:, PRICES] = np.tile([20.0, 80.0], 2)
         elif style == "price extremes":
             here[:, PRICES] = extremes[world][:, PRICES]
@@ -58,7 +58,7 @@ def decide(engine: Engine, tick: int, random: np.random.Generator) -> np.ndarray
         elif style == "two-faced":  # sells up locally, then does the opposite
             up = tick % 8 < 4
             here[:, SHARES] = [up, not up, not up, up]
-            here[:, v.CONSENT] = float(random.integers(2))
+            here[:, v.CONSENTS] = random.integers(2, size=2)  # shares one direction, both or none
             here[:, v.ID_POWER_FRAC] = -1.0 if up else 1.0
     action[~engine.mask] = random.choice([np.nan, np.inf, -1e300, 7.0], int((~engine.mask).sum()))
     return action

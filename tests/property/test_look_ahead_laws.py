@@ -297,15 +297,17 @@ def test_the_observed_schedule_and_commitments_are_ones_own(rows: int):
 def test_what_lies_ahead_moves_by_one_slot():
     """Every field of every MTU moves one slot towards the past; what enters is empty, what is older is forgotten."""
     ring = np.random.default_rng(1).random(s.RING_W).astype(np.float32)
-    given = [slot % 3 == 0 for slot in range(s.SLOTS)]
-    ring[s.CONSENTS] = 0.0
-    for slot in range(s.SLOTS):
-        set_consent(ring, slot, True)
-        set_consent(ring, slot, given[slot])
-    assert [consented(ring, slot) for slot in range(s.SLOTS)] == given
+    given = [[slot % (3 + d) == 0 for slot in range(s.SLOTS)] for d in range(2)]
+    ring[s.CONSENTS : s.CONSENTS + 2] = 0.0
+    for d in range(2):
+        for slot in range(s.SLOTS):
+            set_consent(ring, slot, d, True)
+            set_consent(ring, slot, d, given[d][slot])
+    assert [[consented(ring, slot, d) for slot in range(s.SLOTS)] for d in range(2)] == given
     before = ring.copy()
     move_slots(ring)
-    assert [consented(ring, slot) for slot in range(s.SLOTS)] == [*given[1:], False]
+    for d in range(2):
+        assert [consented(ring, slot, d) for slot in range(s.SLOTS)] == [*given[d][1:], False]
     for first, last, shape in ((s.AHEAD, s.BOOK, (s.AHEAD_COLS, s.SLOTS)), (s.BOOK, s.PLAN, (s.SLOTS, s.BOOK_W))):
         now, then = ring[first:last].reshape(shape), before[first:last].reshape(shape)
         if first == s.BOOK:

@@ -64,7 +64,7 @@ def play(name: str, portfolios: tuple[Portfolio, ...], lib: Library, sells: bool
     engine.reset(np.arange(SCENARIOS))
     action = np.zeros(engine.mask.shape)
     if sells:
-        action[..., [v.LFM_SHARE_UP, v.LFM_SHARE_DN, v.MFRR_SHARE_UP, v.MFRR_SHARE_DN, v.CONSENT]] = 1.0
+        action[..., [v.LFM_SHARE_UP, v.LFM_SHARE_DN, v.MFRR_SHARE_UP, v.MFRR_SHARE_DN, v.CONSENT_UP, v.CONSENT_DN]] = 1.0
         action[..., [v.LFM_PRICE_UP, v.MFRR_PRICE_UP]] = -50.0
         action[..., [v.LFM_PRICE_DN, v.MFRR_PRICE_DN]] = 150.0
     seen: list[np.ndarray] = []

@@ -66,15 +66,15 @@ def seen(n: int = 1, **more: Any) -> np.ndarray:
 def test_gain_by_hand(terms: dict[str, float], more: dict[str, Any], gain: float) -> None:
     values = {"recent_weight_frac": 1.0, "own_bid_frac": 0.0, "lock_frac": 0.0} | terms
     found = forwarding_gain_eur(seen(**more), GainTerms(**values))
-    assert found[0] == pytest.approx(gain, rel=1e-5)
+    assert found[0].tolist() == pytest.approx([gain, -values.get("effort_eur_per_block", 0.0)], rel=1e-5)
     policy = BreakEven(GainTerms(**values))
-    assert policy.decide(seen(**more), np.ones(1, bool), None)[0][0] == float(gain > 0)
+    assert policy.decide(seen(**more), np.ones(1, bool), None)[0][0].tolist() == [float(gain > 0), 0.0]
 
 
 def test_the_gain_of_down_bids_mirrors_that_of_up_bids() -> None:
     down: dict[str, Any] = {f"mfrr_up_price_lag{k}": 0.0 for k in range(4)} | {"mfrr_dn_price_lag0": 0.0, "cost_dn": 10.0}
     down |= {"feasible_up_lfm_mw": 0.0, "feasible_dn_lfm_mw": 4.4}
-    assert forwarding_gain_eur(seen(**down), ONLY_FEE)[0] == pytest.approx(32.0)
+    assert forwarding_gain_eur(seen(**down), ONLY_FEE)[0].tolist() == pytest.approx([0.0, 32.0])
 
 
 def test_stated_numbers_are_checked() -> None:
@@ -92,7 +92,7 @@ def test_logit_consents_with_its_probability_and_keeps_its_choice() -> None:
         state, found = policy.start(seeds), []
         for hours in range(100, 80, -1):
             choice, state = policy.decide(seen(n, hours_to_end=hours), asked, state)
-            found.append(choice)
+            found.append(choice[:, 0])
         assert np.mean(found) == pytest.approx(0.75, abs=0.015)
         assert np.abs(np.diff(found, axis=0)).mean() == pytest.approx(switches, abs=0.01)
 
@@ -105,8 +105,8 @@ def test_a_row_decides_the_same_alone_and_beside_rows_that_are_asked_at_other_ti
         choice, together = policy.decide(seen(3, hours_to_end=hours), np.array([True, tick % 4 == 0, False]), together)
         if tick % 4 == 0:
             own, alone = policy.decide(seen(1, hours_to_end=hours), np.ones(1, bool), alone)
-            assert own[0] == choice[1]
-    assert np.isnan(together.last[2])
+            assert own[0].tolist() == choice[1].tolist()
+    assert np.isnan(together.last[2]).all()
 
 
 def test_a_share_of_fsps_is_drawn_once_and_nested() -> None:
@@ -116,16 +116,35 @@ def test_a_share_of_fsps_is_drawn_once_and_nested() -> None:
     assert a.mean() == pytest.approx(0.3, abs=0.03)
     assert (b >= a).all()
     for hours in (90.0, 50.0):
-        assert np.array_equal(few.decide(seen(2000, hours_to_end=hours), np.ones(2000, bool), a)[0], a)
+        assert np.array_equal(few.decide(seen(2000, hours_to_end=hours), np.ones(2000, bool), a)[0], np.stack([a, a], axis=1))
 
 
-@pytest.mark.parametrize("text", ["own", "always", "never", "random:0.5", "random_fsps:0.5", "break_even", "logit", "logit:2"])
+def test_two_policies_answer_one_direction_each() -> None:
+    policy, seeds, asked = parse_consent("random:0.5/never"), row_seeds(300, 4), np.ones(300, bool)
+    assert policy is not None
+    plain = parse_consent("random:0.5")
+    assert plain is not None
+    choice, state = policy.decide(seen(300), asked, policy.start(seeds))
+    alone, _ = plain.decide(seen(300), asked, plain.start(seeds))
+    assert choice[:, 0].tobytes() == alone[:, 0].tobytes()
+    assert 100 < choice[:, 0].sum() < 200
+    assert not choice[:, 1].any()
+    assert 100 < (alone[:, 0] != alone[:, 1]).sum() < 200  # each direction has its own draw
+    assert policy.decide(seen(300), asked, state)[0].tobytes() == choice.tobytes()
+
+
+@pytest.mark.parametrize(
+    "text", ["always/never", "own", "always", "never", "random:0.5", "random_fsps:0.5", "break_even", "logit", "logit:2"]
+)
 def test_policies_by_name(text: str) -> None:
     policy = parse_consent(text)
     assert policy is None or policy.name == {"logit": "logit:1"}.get(text, text)
 
 
-@pytest.mark.parametrize("text", ["bandit", "best_response", "imitation:0.3", "logit:0", "random_fsps:2", "break_even:1"])
+@pytest.mark.parametrize(
+    "text",
+    ["bandit", "best_response", "imitation:0.3", "logit:0", "random_fsps:2", "break_even:1", "own/never", "always/", "a/b/c"],
+)
 def test_what_has_no_meaning_within_an_episode_is_refused(text: str) -> None:
     with pytest.raises(StackingError) as caught:
         parse_consent(text)
@@ -149,18 +168,19 @@ class Noise:
         return action, (seeds, k + 1)
 
 
+BOTH = [at.CONSENT_UP, at.CONSENT_DN]
 BALANCING = [at.MFRR_SHARE_UP, at.MFRR_SHARE_DN]
 
 
 @pytest.mark.parametrize(
     ("wrap", "changed"),
     [
-        *((lambda s, t=t: with_consent(s, t), [at.CONSENT]) for t in ("always", "never", "random:0.5", "break_even", "logit")),
-        (lambda s: WithChoice(s, FspChoice.CONSENT), [at.CONSENT, *BALANCING]),
-        (lambda s: WithChoice(s, FspChoice.BID_ITSELF), [at.CONSENT]),
-        (lambda s: WithChoice(s, FspChoice.BOTH), [at.CONSENT]),
-        (lambda s: WithChoice(s, FspChoice.LOCAL_ONLY), [at.CONSENT, *BALANCING]),
-        (lambda s: WithChoice(s, FspChoice.LEAVE), [at.CONSENT, at.LFM_SHARE_UP, at.LFM_SHARE_DN, *BALANCING]),
+        *((lambda s, t=t: with_consent(s, t), BOTH) for t in ("always", "never", "random:0.5", "break_even", "logit")),
+        (lambda s: WithChoice(s, FspChoice.CONSENT), [*BOTH, *BALANCING]),
+        (lambda s: WithChoice(s, FspChoice.BID_ITSELF), BOTH),
+        (lambda s: WithChoice(s, FspChoice.BOTH), BOTH),
+        (lambda s: WithChoice(s, FspChoice.LOCAL_ONLY), [*BOTH, *BALANCING]),
+        (lambda s: WithChoice(s, FspChoice.LEAVE), [*BOTH, at.LFM_SHARE_UP, at.LFM_SHARE_DN, *BALANCING]),
     ],
 )
 def test_a_wrapper_changes_no_byte_of_other_columns_or_closed_ones(wrap, changed: list[int]) -> None:
@@ -173,10 +193,10 @@ def test_a_wrapper_changes_no_byte_of_other_columns_or_closed_ones(wrap, changed
         wish, theirs = plain.act(seen(5), mask, theirs)
         assert np.delete(action, changed, 1).tobytes() == np.delete(wish, changed, 1).tobytes()
         assert action[0].tobytes() == wish[0].tobytes()
-        assert not np.array_equal(action[1:, at.CONSENT], wish[1:, at.CONSENT])
-        if len(changed) > 1:
-            assert (action[1:, changed[1:]] == 0.0).all()
-            assert (wish[1:, changed[1:]] > 0.0).all()
+        assert not np.array_equal(action[1:, at.CONSENTS], wish[1:, at.CONSENTS])
+        if len(changed) > 2:
+            assert (action[1:, changed[2:]] == 0.0).all()
+            assert (wish[1:, changed[2:]] > 0.0).all()
 
 
 def test_a_policy_changes_no_draw_of_the_strategy_in_a_population() -> None:
@@ -186,9 +206,9 @@ def test_a_policy_changes_no_draw_of_the_strategy_in_a_population() -> None:
         population.start(["w"])
         found.append(population.act(seen(2)[None], open_mask(2)[None])[0])
     for other in found[1:]:
-        assert np.delete(other, at.CONSENT, 1).tobytes() == np.delete(found[0], at.CONSENT, 1).tobytes()
-    assert found[1][:, at.CONSENT].tolist() == [1.0, 1.0]
-    assert found[2][1, at.CONSENT] == 0.0
+        assert np.delete(other, at.CONSENTS, 1).tobytes() == np.delete(found[0], at.CONSENTS, 1).tobytes()
+    assert found[1][:, at.CONSENTS].tolist() == [[1.0, 1.0]] * 2
+    assert found[2][1, at.CONSENTS].tolist() == [0.0, 0.0]
     assert population.assignment == ("noise[random:0.5]", "noise[never]")
     with pytest.raises(StackingError):
         Population({"noise": Noise()}, ["noise", "noise"], consent=["always"])

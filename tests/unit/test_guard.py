@@ -71,7 +71,7 @@ def test_a_good_answer_passes_unchanged() -> None:
         (at.MFRR_SHARE_UP, 1.0001, "mfrr_up_share_frac", "0..1"),
         (at.ID_POWER_FRAC, -1.5, "id_power_frac", "-1..1"),
         (at.LFM_PRICE_DN, -501.0, "lfm_dn_price", "-500..5000 EUR/MWh"),
-        (at.CONSENT, float("nan"), "consent", "0..1"),
+        (at.CONSENT_DN, float("nan"), "consent_dn", "0..1"),
         (at.MFRR_PRICE_UP, float("inf"), "mfrr_up_price", "-5000..5000 EUR/MWh"),
     ],
 )
@@ -99,15 +99,15 @@ def test_the_bounds_are_those_of_the_design() -> None:
     ("answer", "key", "text"),
     [
         (None, "return value", "NoneType"),
-        (np.zeros((3, 13)), "return value", "ndarray"),
-        ((np.zeros((3, 13)), 1, 2), "return value", "tuple of 3"),
+        (np.zeros((3, at.ACTIONS_W)), "return value", "ndarray"),
+        ((np.zeros((3, at.ACTIONS_W)), 1, 2), "return value", "tuple of 3"),
         ((np.zeros((3, 12)), 1), "action", "(3, 12)"),
-        ((np.zeros((1, 13)), 1), "action", "(1, 13)"),
+        ((np.zeros((1, at.ACTIONS_W)), 1), "action", f"(1, {at.ACTIONS_W})"),
         ((np.zeros(13), 1), "action", "(13,)"),
         (([[0.0] * 13] * 3, 1), "action", "list"),
-        ((np.zeros((3, 13), object), 1), "action", "object"),
-        ((np.zeros((3, 13), complex), 1), "action", "complex"),
-        ((np.zeros((3, 13), int), 1), "action", "int64"),
+        ((np.zeros((3, at.ACTIONS_W), object), 1), "action", "object"),
+        ((np.zeros((3, at.ACTIONS_W), complex), 1), "action", "complex"),
+        ((np.zeros((3, at.ACTIONS_W), int), 1), "action", "int64"),
     ],
 )
 def test_form_shape_and_type(answer: Any, key: str, text: str) -> None:
@@ -251,6 +251,6 @@ def test_global_randomness_is_refused(draw: Callable[[], Any], key: str) -> None
 
 def test_a_generator_of_its_own_is_fine() -> None:
     def act(o: np.ndarray, m: np.ndarray, s: Any) -> Any:
-        return np.random.default_rng(1).random((len(o), 13)), s
+        return np.random.default_rng(1).random((len(o), at.ACTIONS_W)), s
 
     run(act)

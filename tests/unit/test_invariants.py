@@ -77,7 +77,7 @@ def sale(ledger: int, field: int = s.SOLD, reach: int = 10) -> Callable[[Engine]
 
 def no_consent(engine: Engine) -> None:
     row = where(engine.flows[..., f.FORWARDED_MWH] > 0)
-    engine.state[(*row, s.CONSENT_NOW)] = 0.0
+    engine.state[(*row, slice(s.CONSENT_NOW, s.CONSENT_NOW + 2))] = 0.0
 
 
 def take_back(engine: Engine) -> None:
@@ -86,7 +86,7 @@ def take_back(engine: Engine) -> None:
 
 
 def other_price(engine: Engine) -> None:
-    engine.book[*sale(c.FORWARDED, s.OFFERED)(engine)[:3], column(c.FORWARDED, s.PRICE, 0)] += 1.0
+    engine.book[*sale(c.FORWARDED, s.OFFERED, reach=3)(engine)[:3], column(c.FORWARDED, s.PRICE, 0)] += 1.0  # told hours ago
 
 
 def other_calls(high: int) -> Callable[[Engine], None]:

@@ -34,7 +34,7 @@ class ToyEngine:
         self.observation = np.zeros((worlds, n, at.OBSERVATIONS_W), np.float32)
         self.mask = np.stack([open_mask(n)] * worlds)
         self.clock, self.ended = np.zeros(worlds, np.int64), np.zeros(worlds, np.bool_)
-        self.cash, self.consent = np.zeros(n), np.zeros(n)
+        self.cash, self.consent = np.zeros(n), np.zeros((n, 2))
         self.actions: list[bytes] = []
 
     def reset(self, scenarios: np.ndarray) -> None:
@@ -46,7 +46,7 @@ class ToyEngine:
         low, high = np.array(ACTION_LAYOUT.low), np.array(ACTION_LAYOUT.high)
         assert ((action >= low) & (action <= high) | ~self.mask).all()
         self.actions.append(action.tobytes())
-        self.consent = action[0, :, at.CONSENT]
+        self.consent = action[0, :, at.CONSENTS]
         self.cash += np.sin(action[0] @ np.arange(at.ACTIONS_W)) - 0.1
         self.clock += 1
         self.ended[:] = self.clock >= LENGTH
@@ -59,10 +59,12 @@ class ToyEngine:
                 self.rows, hours_to_end=(LENGTH - tick) / 4, lfm_need_h2=2.0, lfm_limit_h2=300.0
             )
             self.observation[world, :, at.CONTENT_MWH] = 1.0 + np.abs(np.sin(self.cash + np.arange(self.rows)))
-            self.mask[world, :, at.CONSENT] = tick % 4 != 1
+            self.mask[world, :, at.CONSENTS] = tick % 4 != 1
 
     def row_state(self, world: int, row: int) -> dict[str, float]:
-        return {"cash_eur": self.cash[row], "consent": self.consent[row], "content_mwh": 1.0, "position_mw": 0.0, "power_mw": 0.0}
+        up, dn = self.consent[row]
+        state = {"cash_eur": self.cash[row], "consent_up": up, "consent_dn": dn}
+        return {**state, "content_mwh": 1.0, "position_mw": 0.0, "power_mw": 0.0}
 
 
 class Dice:
@@ -76,9 +78,9 @@ class Dice:
     def act(self, observation: np.ndarray, mask: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
         seeds, counter = state
         action = closed_action(len(observation))
-        action[:, at.CONSENT] = uniform(seeds, counter)
+        action[:, at.CONSENTS] = uniform(seeds, counter)[:, None]
         action[:, at.MFRR_PRICE_UP] = 10.0 * observation[:, at.CONTENT_MWH] + counter
-        return action, (seeds, counter + np.uint64(1) + (action[:, at.CONSENT] > 0.5))
+        return action, (seeds, counter + np.uint64(1) + (action[:, at.CONSENT_UP] > 0.5))
 
 
 def population(n: int = 9) -> Population:
@@ -145,7 +147,7 @@ class LeavesAfterLoss(FspAgent):
     def decide(self) -> None:
         super().decide()
         if self.revenue_eur < -0.5:
-            self.action[at.CONSENT] = 0.0
+            self.action[at.CONSENTS] = 0.0
 
 
 class Silent(FspAgent):
@@ -170,8 +172,8 @@ def test_an_agent_may_change_its_decision_in_both_ways_to_decide() -> None:
             world.step()
             if before[0] < -0.5:
                 left += 1
-                assert world.last_action[0, at.CONSENT] == 0.0
-                assert not world.fsps[0].consent
+                assert not world.last_action[0, at.CONSENTS].any()
+                assert world.fsps[0].consent == (False, False)
             if world.tick <= 10:
                 assert not world.fsps[4].last_action.any()
         assert left > 5
@@ -184,7 +186,7 @@ def test_others_decisions_are_closed_until_the_tick_is_over() -> None:
         def decide(self) -> None:
             super().decide()
             assert self.model.fsps[1].last_action.shape == (at.ACTIONS_W,)
-            self.action[at.CONSENT] = self.model.fsps[1].action[at.CONSENT]
+            self.action[at.CONSENTS] = self.model.fsps[1].action[at.CONSENTS]
 
     with model(agent_class={"fsp 0": Peeks}) as world, pytest.raises(StackingError, match="only in its own") as caught:
         world.step()
@@ -192,7 +194,7 @@ def test_others_decisions_are_closed_until_the_tick_is_over() -> None:
     with model() as world:
         world.step()
         with pytest.raises(StackingError, match="only in its own"):
-            world.fsps[0].action[at.CONSENT] = 1.0
+            world.fsps[0].action[at.CONSENTS] = 1.0
         world.fsps[0].last_action[:] = 5.0  # copies
         world.fsps[0].observation[:] = 5.0
         world.fsps[0].mask[:] = False
@@ -205,14 +207,14 @@ def test_a_bad_strategy_is_named_by_its_portfolio_when_it_decides_alone() -> Non
     class Bad(Dice):
         def act(self, observation: np.ndarray, mask: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
             action, state = super().act(observation, mask, state)
-            action[:, at.CONSENT] = 2.0
+            action[:, at.CONSENTS] = 2.0
             return action, state
 
     bad = Population({"a": Dice(), "b": Bad()}, ["a", "b"], portfolio_names=["x", "y"])
     with StackingModel(cast(Any, ToyEngine(["x", "y"])), bad, decide="each") as world:
         with pytest.raises(StackingError, match="portfolio y") as caught:
             world.step()
-        assert caught.value.key == "consent"
+        assert caught.value.key == "consent_up"
 
 
 # ---- neighbours ------------------------------------------------------------------------------------------------------
@@ -234,7 +236,7 @@ def test_imitation_of_the_last_tick_does_not_depend_on_the_order() -> None:
         def decide(self) -> None:
             super().decide()
             best = max(self.neighbours, key=lambda a: (a.revenue_eur, a.row))
-            self.action[at.CONSENT] = best.last_action[at.CONSENT]
+            self.action[at.CONSENTS] = best.last_action[at.CONSENTS]
 
     runs = [played(agent_class=Imitates, neighbours=graph, decide=d, rng=r) for d in ("group", "each") for r in (1, 2)]
     assert runs.count(runs[0]) == 4

@@ -52,7 +52,7 @@ def test_a_model_is_the_engine_step_by_step_bit_for_bit() -> None:
                 state = engine.row_state(0, agent.row)
                 assert agent.content_mwh == state["content_mwh"]
                 assert agent.revenue_eur == state["cash_eur"]
-                assert agent.consent == (state["consent"] >= 0.5)
+                assert agent.consent == (state["consent_up"] >= 0.5, state["consent_dn"] >= 0.5)
                 assert (agent.power_mw, agent.position_mw) == (state["power_mw"], state["position_mw"])
         assert engine.ended.all()
         assert model.tick == engine.clock[0] == model.steps
@@ -80,7 +80,7 @@ class LeavesAfterLoss(FspAgent):
     def decide(self) -> None:
         super().decide()
         if self.revenue_eur < -20.0:
-            self.action[at.CONSENT] = 0.0
+            self.action[at.CONSENTS] = 0.0
 
 
 def test_an_agent_that_opts_out_after_a_loss_stays_in_the_model() -> None:
@@ -90,7 +90,7 @@ def test_an_agent_that_opts_out_after_a_loss_stays_in_the_model() -> None:
             lost = [a.revenue_eur < -20.0 for a in model.fsps]
             model.step()
             losses += sum(lost)
-            assert not model.last_action[lost, at.CONSENT].any()
+            assert not model.last_action[lost, at.CONSENTS].any()
         assert losses > 0
         assert len(model.fsps) == len(model.agents_by_type[LeavesAfterLoss]) == 3
 

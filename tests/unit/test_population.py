@@ -32,7 +32,7 @@ class Recorder:
     def act(self, observation: np.ndarray, mask: np.ndarray, state: int) -> tuple[np.ndarray, int]:
         self.calls.append(len(observation))
         action = closed_action(len(observation))
-        action[:, at.CONSENT] = self.answer
+        action[:, at.CONSENTS] = self.answer
         action[:, at.MFRR_PRICE_UP] = observation[:, at.CONTENT_MWH]
         return action, state + 1
 
@@ -50,7 +50,7 @@ def test_each_strategy_is_called_once_a_tick_for_all_its_rows_in_all_worlds() ->
     o, mask = worlds(2, 3)
     action = [population.act(o, mask) for _ in range(3)][-1]
     assert (a.calls, b.calls) == ([4, 4, 4], [2, 2, 2])
-    assert action[:, :, at.CONSENT].tolist() == [[0.25, 0.75, 0.25]] * 2
+    assert action[:, :, at.CONSENTS].tolist() == [[[0.25] * 2, [0.75] * 2, [0.25] * 2]] * 2
     assert np.array_equal(action[:, :, at.MFRR_PRICE_UP], o[:, :, at.CONTENT_MWH])  # every row got its own answer
 
 
@@ -85,14 +85,14 @@ def test_a_bad_row_is_named_by_world_and_portfolio() -> None:
     class Bad(Recorder):
         def act(self, observation: np.ndarray, mask: np.ndarray, state: int) -> tuple[np.ndarray, int]:
             action, state = super().act(observation, mask, state)
-            action[3, at.CONSENT] = 2.0
+            action[3, at.CONSENTS] = 2.0
             return action, state
 
     population = Population({"a": Recorder("a", 0.0), "b": Bad("b", 0.0)}, ["a", "b", "b"], portfolio_names=["x", "y", "z"])
     population.start([0, 1])
     with pytest.raises(StackingError, match="world 1, portfolio z") as caught:
         population.act(*worlds(2, 3))
-    assert caught.value.key == "consent"
+    assert caught.value.key == "consent_up"
 
 
 def test_a_row_alone_decides_as_in_its_group() -> None:
@@ -118,7 +118,7 @@ def test_a_bad_row_is_named_when_it_decides_alone() -> None:
     o, mask = worlds(1, 2)
     with pytest.raises(StackingError, match="portfolio y") as caught:
         population.act_row(1, o[0, 1:], mask[0, 1:], state, 0)
-    assert caught.value.key == "consent"
+    assert caught.value.key == "consent_up"
 
 
 def test_misuse_is_refused() -> None:
@@ -141,17 +141,17 @@ def test_misuse_is_refused() -> None:
 
 
 # ---- consent ---------------------------------------------------------------------------------------------------------
-def test_a_policy_writes_the_consent_column_and_nothing_else() -> None:
+def test_a_policy_writes_the_consent_columns_and_nothing_else() -> None:
     o, mask = observation(4, lfm_need_h2=2.0, lfm_limit_h2=300.0), open_mask(4)
-    mask[0, at.CONSENT] = False
+    mask[0, at.CONSENTS] = False
     own = make_strategy("stacked")
     plain, _ = own.act(o, mask, own.start(4, 0))
     for text, wanted in (("always", 1.0), ("never", 0.0), ("random:1", 1.0), ("random:0", 0.0)):
         wrapped = with_consent(own, text)
         action, _ = wrapped.act(o, mask, wrapped.start(4, 0))
-        assert action[1:, at.CONSENT].tolist() == [wanted] * 3
-        assert action[0, at.CONSENT] == plain[0, at.CONSENT]  # closed: left alone
-        assert np.array_equal(np.delete(action, at.CONSENT, 1), np.delete(plain, at.CONSENT, 1))
+        assert action[1:, at.CONSENTS].tolist() == [[wanted] * 2] * 3
+        assert (action[0, at.CONSENTS] == plain[0, at.CONSENTS]).all()  # closed: left alone
+        assert np.array_equal(np.delete(action, at.CONSENTS, 1), np.delete(plain, at.CONSENTS, 1))
     assert with_consent(own, "own") is own
     assert with_consent(own, "random:0.30").name == "stacked[random:0.3]"
 
@@ -165,7 +165,7 @@ def test_a_policy_leaves_the_array_that_a_strategy_keeps_alone() -> None:
 
     wrapped = with_consent(Keeper("keeper", 0.0), "always")
     action, _ = wrapped.act(observation(2), open_mask(2), wrapped.start(2, np.array([1, 2])))
-    assert action[:, at.CONSENT].tolist() == [1.0, 1.0]
+    assert action[:, at.CONSENTS].tolist() == [[1.0] * 2] * 2
     assert np.all(Keeper.kept == 0.0)
 
 
@@ -174,7 +174,7 @@ def draws(share: float, seeds: np.ndarray, hours: np.ndarray) -> np.ndarray:
     state, found = wrapped.start(len(seeds), seeds), []
     for hours_to_end in hours:
         action, state = wrapped.act(observation(len(seeds), hours_to_end=hours_to_end), open_mask(len(seeds)), state)
-        found.append(action[:, at.CONSENT])
+        found.append(action[:, at.CONSENTS])
     return np.array(found)
 
 

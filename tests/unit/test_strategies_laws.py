@@ -136,7 +136,7 @@ def test_no_more_than_what_can_be_bought_is_offered_locally() -> None:
 # ---- strategies ------------------------------------------------------------------------------------------------------
 def test_rebid_offers_the_rest_and_overbook_everything_after_a_local_sale() -> None:
     o = observation(sold_local_mw_h0=3.0, committed_mw_t3=3.0, feasible_up_mfrr_mw=2.0)
-    mask = open_mask(1, at.CONSENT)
+    mask = open_mask(1, at.CONSENT_UP, at.CONSENT_DN)
     assert act("rebid", o, mask)[0, at.MFRR_SHARE_UP] == pytest.approx(0.4)
     assert act("overbook", o, mask)[0, at.MFRR_SHARE_UP] == 1.0
     same = np.delete(act("rebid", o, mask) - act("overbook", o, mask), at.MFRR_SHARE_UP)
@@ -145,14 +145,14 @@ def test_rebid_offers_the_rest_and_overbook_everything_after_a_local_sale() -> N
 
 def test_rebid_remembers_its_own_local_offer_until_the_block_is_over() -> None:
     strategy = make_strategy("rebid")
-    mask = open_mask(1, at.CONSENT)
+    mask = open_mask(1, at.CONSENT_UP, at.CONSENT_DN)
     need: dict[str, Any] = {"lfm_need_h2": 3.0, "lfm_limit_h2": 500.0}
     action, state = strategy.act(observation(hours_to_end=10.0, **need), mask, strategy.start(1, 0))
     assert action[0, at.LFM_SHARE_UP] > 0.0
     assert action[0, at.LFM_SHARE_DN] == 0.0
     assert action[0, at.MFRR_SHARE_UP] == 0.0  # the local offer of this tick is not in the observation yet
     assert action[0, at.MFRR_SHARE_DN] == 1.0
-    local_closed = open_mask(1, at.CONSENT, *range(at.LFM_OFFER, at.LFM_OFFER + 4))
+    local_closed = open_mask(1, at.CONSENT_UP, at.CONSENT_DN, *range(at.LFM_OFFER, at.LFM_OFFER + 4))
     found = []
     for hours_to_end in np.arange(9.75, 6.5, -0.25):
         o = observation(hours_to_end=hours_to_end, feasible_up_mfrr_mw=2.0)
@@ -163,18 +163,18 @@ def test_rebid_remembers_its_own_local_offer_until_the_block_is_over() -> None:
 
 @pytest.mark.parametrize(("name", "consent"), [("rebid", 0.0), ("overbook", 0.0), ("stacked", 1.0)])
 def test_consent_and_local_offers_without_a_forecast_need(name: str, consent: float) -> None:
-    for closed in ((), (at.CONSENT,)):
+    for closed in ((), (at.CONSENT_UP, at.CONSENT_DN)):
         action = act(name, observation(), open_mask(1, *closed))[0]
         assert action[at.LFM_SHARE_UP] == action[at.LFM_SHARE_DN] == 0.0
         assert action[at.MFRR_SHARE_UP] == action[at.MFRR_SHARE_DN] == 1.0
-        assert action[at.CONSENT] == (0.0 if closed else consent)
+        assert action[at.CONSENTS].tolist() == [0.0 if closed else consent] * 2
     always = act(name, observation(), lfm_need_mw=0.0)[0]
     assert always[at.LFM_SHARE_UP] == always[at.LFM_SHARE_DN] == 1.0
 
 
 def test_stacked_keeps_energy_back_while_the_following_hours_have_a_local_need() -> None:
     for column, consent in (("lfm_need_h3", 0.0), ("lfm_need_h4", 0.0), ("lfm_need_h2", 1.0), ("lfm_need_h5", 1.0)):
-        assert act("stacked", observation(1, **{column: -2.0}))[0, at.CONSENT] == consent
+        assert act("stacked", observation(1, **{column: -2.0}))[0, at.CONSENTS].tolist() == [consent] * 2
 
 
 @pytest.mark.parametrize("name", ["rebid", "overbook", "stacked"])
@@ -191,7 +191,7 @@ def test_stacked_prices_passed_on_bids_like_balancing_bids_and_carries_the_recen
     dull, hot = observation(price=50.0), observation(price=50.0, **lags)
     up = [act("stacked", o, premium_weight_frac=0.5)[0, at.MFRR_PRICE_UP] for o in (dull, hot)]
     assert up[1] - up[0] == pytest.approx(20.0)  # half of a premium of 40
-    for mask, extra in ((open_mask(), 25.0), (open_mask(1, at.CONSENT), 0.0)):
+    for mask, extra in ((open_mask(), 25.0), (open_mask(1, at.CONSENT_UP, at.CONSENT_DN), 0.0)):
         local = [act("stacked", dull, mask, mfrr_markup_eur_per_mwh=m)[0, at.LFM_PRICE_UP] for m in (0.0, 25.0)]
         assert local[1] - local[0] == pytest.approx(extra)
 

@@ -28,8 +28,6 @@ from stacking.scenario import Library, generate, scenario_keys
 
 from ..toy import DN, LFM, MFRR, UP, balancing, busy, by_row, design, library, lively, local, merged, need, portfolio
 
-YES = {"consent": 1.0}
-
 
 def tallied(rules: Design, lib: Library, decisions, portfolios=None) -> dict[str, float]:
     """Play scenario 0 with decisions by (tick, portfolio) and return its row."""
@@ -59,7 +57,9 @@ def test_a_forwarding_world_solved_by_hand():
     # Local: need 5 MW for an hour, 3.5 offered at 80, nobody else: 3.5 bought as bid, 1.5 MWh not met at 300.
     # Balancing in MTU 8..11: 12 - 3.5 = 8.5 up. Own 0.5 left: below 1 MW. Others: 3 at 46, 3 at 55, 2.5 at 70 = 478 EUR/h.
     # Before, MTU 1..7 (first gate at T-15): 12 MW up each: 3 x 46 + 3 x 55 + 3 x 70 + 1.8 x 85 + 1.2 x 100 = 786 EUR/h.
-    row = tallied(design("norflex_eam"), short_world(5.0), merged(local("up", 0.875, 80.0, **YES), balancing("up", 1.0, 30.0)))
+    row = tallied(
+        design("norflex_eam"), short_world(5.0), merged(local("up", 0.875, 80.0, consent=1.0), balancing("up", 1.0, 30.0))
+    )
     assert (row["lfm_need_mwh"], row["lfm_bought_mwh"], row["lfm_unserved_mwh"]) == pytest.approx((5.0, 3.5, 1.5))
     assert row["lfm_unserved_eur"] == pytest.approx(450.0)
     assert (row["dso_fsp_eur"], row["dso_others_eur"], row["dso_paid_eur"]) == pytest.approx((280.0, 0.0, 280.0))
@@ -94,7 +94,7 @@ def test_late_local_sales_are_left_to_the_imbalance():
 def test_entry_of_those_too_small_for_the_tso(price: float, accepted: float):
     # two batteries of 0.5 MW: alone below 1 MW, pooled 1 MW is forwarded; need 12: others 10.8 MW below 95, 12 below 105
     rules = design("norflex_eam", pooling=True)
-    sale = local("up", 1.0, price, **YES)
+    sale = local("up", 1.0, price, consent=1.0)
     pair = tuple(portfolio(name, 0.5, 4.0) for name in ("a", "b"))
     row = tallied(rules, short_world(0.0, 2), by_row(r0=sale, r1=sale), pair)
     assert row["entry_small_offered_mwh"] == pytest.approx(1.0)
