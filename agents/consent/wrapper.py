@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stacking.errors import StackingError
-from stacking.layout import CONSENTS
+from stacking.layout import CONSENT_DN, CONSENT_UP, CONSENTS
 
 from ..seeds import mix, row_seeds, seed_of
 from ..strategies.base import BoolArray, FloatArray, Seed, Strategy
@@ -44,7 +44,7 @@ class WithConsent:
         """Let the strategy decide, then write the consent columns where they are open."""
         own, inner = state
         action, inner = self.strategy.act(observation, mask, inner)
-        asked = mask[:, CONSENTS].any(axis=1)
+        asked = mask[:, CONSENT_UP] | mask[:, CONSENT_DN]
         if asked.any():
             consent, own = self.policy.decide(observation, asked, own)
             action = action.copy()  # the strategy may have returned an array that it keeps
