@@ -19,7 +19,7 @@ from stacking.portfolio import Load, Portfolio
 from stacking.scenario import Library
 from stacking.scenario.sites import Sites
 
-from ..toy import LFM, MFRR, TICKS, UP, Record, design, library, need, play, portfolio
+from ..toy import LFM, MFRR, TICKS, UP, Record, consents, design, library, need, play, portfolio
 
 ROWS = 5
 RATED_MW = 4.0
@@ -63,7 +63,7 @@ class Bids:
                     "lfm_up_share_frac": float(self.local_mw[k]) / RATED_MW,
                     "lfm_up_price": float(self.local_price[k]),
                 }
-                found[0, row] |= {"consent": float(self.consent[k])} if asked else {}
+                found[0, row] |= consents(float(self.consent[k])) if asked else {}
             for tick in (5, 6, 7, 8):
                 own = {"mfrr_up_share_frac": float(self.own_mw[k]) / RATED_MW, "mfrr_up_price": float(self.own_price[k])}
                 found[tick, row] = own
