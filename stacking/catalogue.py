@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,31 @@ def load_design(name_or_path: str | Path) -> Design:
     Raises:
         StackingError: for an unknown name or a file that is not a valid design.
     """
+    return design_from(*_design_data(name_or_path))
+
+
+def changed_design(
+    design: str | Path | Mapping[str, Any], changes: Mapping[str, Any] | None = None, pooling: bool | None = None, place: str = ""
+) -> Design:
+    """Return a design with some values replaced.
+
+    Args:
+        design: shipped name, path of a TOML file, or a table with the same keys.
+        changes: "rules.KEY" or "products.MARKET.KEY" -> value, for example {"rules.tso_penalty_factor": 2.0}.
+        pooling: switch of the pooling rule, None to leave it.
+        place: where the changes were asked for, for messages.
+
+    Raises:
+        StackingError: for an unknown design, key, or a value that is not allowed.
+    """
+    data, source = (dict(design), "design table") if isinstance(design, Mapping) else _design_data(design)
+    for key, value in [*([] if pooling is None else [("rules.pooling", pooling)]), *(changes or {}).items()]:
+        data = _with_value(data, key, value, place or source)
+    return design_from(data, source + (f" with {place}" if changes and place else ""))
+
+
+def _design_data(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
+    """Return the plain data of a design, and the file in which it stands."""
     path = Path(name_or_path)
     if path.suffix != ".toml":
         if str(name_or_path) not in design_names():
@@ -43,7 +69,31 @@ def load_design(name_or_path: str | Path) -> Design:
                 remedy="Use one of these names or the path of a .toml file (see `stacking designs`).",
             )  # fmt: skip
         path = DESIGNS_FOLDER / f"{name_or_path}.toml"
-    return design_from(read_toml(path), str(path))
+    return read_toml(path), str(path)
+
+
+def _with_value(data: dict[str, Any], key: str, value: Any, place: str) -> dict[str, Any]:
+    """Return the data of a design with the value of "table.key" replaced."""
+    parts = [part.strip() for part in key.split(".")]
+    if parts[0] not in ("rules", "products") or len(parts) != {"rules": 2, "products": 3}[parts[0]]:
+        raise StackingError(
+            "A setting is given as table.key=value.", place=place, key=place, value=f"{key}={value}",
+            allowed="rules.KEY=VALUE or products.MARKET.KEY=VALUE",
+            remedy="For example rules.tso_penalty_factor=2 (keys: stacking designs NAME).",
+        )  # fmt: skip
+    table = data.get(parts[0], {})
+    if not isinstance(table, Mapping):
+        return data  # no valid design: named when it is read
+    if parts[0] == "rules":
+        return {**data, "rules": {**table, parts[1]: value}}
+    chosen = table.get(parts[1])
+    if chosen is None:
+        raise StackingError(
+            "The design has no such market.", place=place, key=f"products.{parts[1]}", value=f"{key}={value}",
+            allowed=", ".join(table),
+        )  # fmt: skip
+    fields = chosen if isinstance(chosen, Mapping) else {"base": chosen}
+    return {**data, "products": {**table, parts[1]: {**fields, parts[2]: value}}}
 
 
 def design_from(data: dict[str, Any], place: str) -> Design:
