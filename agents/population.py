@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,15 @@ from .guard import TIME_LIMIT_S, checked_act, checked_start
 from .seeds import seed_of
 from .strategies.base import ACTION_LAYOUT, BoolArray, FloatArray, Strategy
 from .strategies.loading import check_methods
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A copy of what a population remembers between two calls."""
+
+    worlds: int
+    call: int
+    states: dict[str, Any]
 
 
 class Population:
@@ -71,6 +82,14 @@ class Population:
             self._states[label] = checked_start(
                 strategy, len(rows), np.array(rows, dtype=np.int64), time_limit_s=self._time_limit_s
             )
+
+    def memory(self) -> Memory:
+        """Return a copy of what the strategies remember."""
+        return Memory(self._worlds, self._call, copy.deepcopy(self._states))
+
+    def remember(self, memory: Memory) -> None:
+        """Go back to what the strategies remembered, in a population of the same strategies and portfolios."""
+        self._worlds, self._call, self._states = memory.worlds, memory.call, copy.deepcopy(memory.states)
 
     def start_row(self, seed: object, row: int) -> Any:
         """Return the state of one portfolio at the start of an episode, for `act_row`; the group's states stay as they are.

@@ -186,6 +186,25 @@ def _designs(name: str | None, as_json: bool) -> None:
 
 @app.command()
 @command
+def describe(
+    env: Annotated[str, typer.Argument(help="Id of an environment, such as stacking/NorFlexEam-v0, or a design.")],
+    config: Annotated[str | None, typer.Option(help="TOML file of settings (docs/environments.md).")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of a setting; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the actions and observations of an environment stand for."""
+    from ..envs.describe import describe as described
+    from . import describe as view
+
+    found = described(env, config, **view.settings_from(settings or ()))
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(view.describe_text(found))
+
+
+@app.command()
+@command
 def explain(
     code: Annotated[str | None, typer.Argument(help="Refusal code or cash label; all of them by default.")] = None,
     as_json: Json = False,

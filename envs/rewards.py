@@ -1,0 +1,115 @@
+"""Rewards of learners: EUR divided by a stated constant; which EUR count when is a choice.
+
+- `settlement`: the cash of the MTU that was settled. The sum of an episode is the net revenue.
+- `award`: settlement + claims after - claims before, with claims = what is sold and bought and not settled yet
+  (`stacking.envs.claims`). They are 0 at start and end, so the sum of an episode is that of `settlement`.
+- `risk`: u(cash after) - u(cash before) with cash = net revenue of the episode so far and
+  u(R) = (1 - w) R + w (v - max(0, v - R) / a); w = risk_weight, a = risk_tail_frac, v = risk_threshold_eur. The sum of an
+  episode is u(R) - u(0). The mean of u is at most (1 - w) mean + w CVaR_a of the revenue R, and equal to it where v is the
+  a-quantile of R (Rockafellar and Uryasev, Optimization of conditional value-at-risk, Journal of Risk 2 (2000), 21-41).
+
+With the baseline `do_nothing` the cash of the same FSP in the same MTU of the same scenario is subtracted, all FSPs doing
+nothing: the sum of an episode is then the flex revenue of every table of this project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stacking import state as s
+from stacking.build import build
+from stacking.engine import Engine
+from stacking.network import Network
+
+from .claims import claims
+from .config import EnvConfig
+
+FLOAT = NDArray[np.float64]
+INT = NDArray[np.int64]
+
+
+def utility(cash_eur: FLOAT, weight: float, tail_frac: float, threshold_eur: float) -> FLOAT:
+    """Return u(R) = (1 - w) R + w (v - max(0, v - R) / a), EUR.
+
+    >>> utility(np.array([100.0, -100.0]), 0.5, 0.05, 0.0).tolist()
+    [50.0, -1050.0]
+    """
+    tail = threshold_eur - np.maximum(0.0, threshold_eur - cash_eur) / tail_frac
+    return (1.0 - weight) * cash_eur + weight * tail
+
+
+class Rewards:
+    """The rewards of the learners of an engine.
+
+    Args:
+        config: kind, scale and terms.
+        engine: stepped by others; `step` is called after each of its steps, `restart` after each of its resets.
+        rows: (L,) portfolios that learn.
+        network: where the portfolios stand.
+    """
+
+    def __init__(self, config: EnvConfig, engine: Engine, rows: INT, network: Network) -> None:
+        self.config, self.engine, self.rows = config, engine, rows
+        self._idle = idle_cash(engine, rows, network) if config.reward_baseline == "do_nothing" else None
+        self._claims: Callable[..., Any] = build(claims, "python" if config.backend == "python" else "serial")
+        self._before = np.zeros((engine.worlds, len(rows)))
+        self._worth = np.zeros_like(self._before)
+
+    def restart(self, worlds: INT) -> None:
+        """Forget what lay before the start of these worlds."""
+        self._before[worlds] = self._value()[worlds] if self.config.reward == "risk" else 0.0
+
+    def step(self) -> FLOAT:
+        """Return the rewards of the tick that was stepped, (B, L)."""
+        kind, scale = self.config.reward, self.config.reward_scale_eur
+        if kind == "risk":
+            return self._change(self._value()) / scale
+        cash = self.engine.reward[:, self.rows]
+        if self._idle is not None:
+            cash = cash - self._idle[0][self.engine.scenario, self.engine.clock - 1]
+        return (cash + self._change(self._claimed()) if kind == "award" else cash) / scale
+
+    def recall(self) -> None:
+        """Take over the state of the engine after it was restored."""
+        kind = self.config.reward
+        self._before[:] = self._value() if kind == "risk" else self._claimed() if kind == "award" else 0.0
+
+    def _change(self, value: FLOAT) -> FLOAT:
+        """Return by how much a value has risen since the last call, (B, L)."""
+        change = value - self._before
+        self._before[:] = value
+        return change
+
+    def _value(self) -> FLOAT:
+        """Return the utility of the net revenue so far, (B, L)."""
+        c = self.config
+        cash = self.engine.state[:, self.rows, s.CASH]
+        if self._idle is not None:
+            cash = cash - self._idle[1][self.engine.scenario, self.engine.clock]
+        return utility(cash, c.risk_weight, c.risk_tail_frac, c.risk_threshold_eur or 0.0)
+
+    def _claimed(self) -> FLOAT:
+        """Return what is sold and bought and not settled yet, (B, L)."""
+        e = self.engine
+        self._claims(e.compiled.rules, e.params, e.library.series, e.library.length, e.control, e.ring, e.world, e.prices,
+                     self.rows, self._worth)  # fmt: skip
+        return self._worth
+
+
+def idle_cash(engine: Engine, rows: INT, network: Network) -> tuple[FLOAT, FLOAT]:
+    """Return what FSPs earn when all do nothing: cash of each tick (S, T, L), and of all ticks before (S, T + 1, L), EUR."""
+    library, ticks = engine.library, engine.library.series.shape[1]
+    idle = Engine(engine.design, engine.portfolios, library, len(library), engine.backend, network)
+    idle.reset(np.arange(len(library)))
+    cash = np.zeros((len(library), ticks, len(rows)))
+    nothing = np.zeros(idle.mask.shape)  # what do_nothing decides
+    for tick in range(ticks):
+        idle.step(nothing)
+        cash[:, tick] = idle.reward[:, rows]
+    total = np.zeros((len(library), ticks + 1, len(rows)))
+    np.cumsum(cash, axis=1, out=total[:, 1:])
+    return cash, total

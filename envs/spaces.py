@@ -1,0 +1,188 @@
+"""From the layout to spaces and to the tables of the scaling: no name and no width is written twice.
+
+Observation columns scale by their unit: prices asinh(p / 50), MW by the grid connection, MWh by the battery (without one: what
+the connection moves in an hour), hours by a week, MTU by a day, bounded columns by their largest bound if that is above 1.
+MW of a market are of any size, so they are squashed as prices are. All of it is fixed, nothing is learned from data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from stacking import columns as c
+from stacking import layout as v
+from stacking import state as s
+from stacking.compile import Compiled
+from stacking.layout import Field
+from stacking.portfolio import Portfolio
+
+from .scaling import PRICE_UNIT, plain, squashed
+
+FLOAT = NDArray[np.float64]
+INT = NDArray[np.int64]
+
+MARKET_POWER = ("need_forecast", "lfm_need_h")  # beginnings of the names of columns that are MW of a market
+MOVES = {"da_price_h": 1, "lfm_need_h": 1, "lfm_limit_h": 1, "lag": -1}  # series of columns: from where numbers move on
+FIXED_UNITS = {"EUR/MWh": PRICE_UNIT, "h": 24.0 * 7.0, "MTU": 96.0}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How an observation column is shown: x / unit or asinh(x / unit), in words."""
+
+    squashed: bool  # asinh(x / unit)
+    by: str  # "connection", "energy" or "" for a fixed unit
+    unit: float  # of a fixed one
+
+    def of(self, portfolio: Portfolio) -> float:
+        """Return the unit for a portfolio."""
+        if self.by == "connection":
+            return portfolio.connection_mw
+        return energy_mwh(portfolio) if self.by == "energy" else self.unit
+
+    def shown(self, value: float, portfolio: Portfolio) -> float:
+        """Return what is seen of a number of a portfolio; what is infinite stays so."""
+        if abs(value) == inf:
+            return value
+        return (squashed if self.squashed else plain)(value, 1.0 / self.of(portfolio))
+
+    def __str__(self) -> str:
+        """Return the formula."""
+        unit = {"connection": "connection MW", "energy": "battery MWh"}.get(self.by, f"{self.unit:g}")
+        text = "x" if not self.by and self.unit == 1.0 else f"x / {unit}"
+        return f"asinh({text})" if self.squashed else text
+
+
+def scale_of(field: Field) -> Scale:
+    """Return how an observation column is shown."""
+    if field.unit == "MW":
+        return Scale(field.name.startswith(MARKET_POWER), "connection", 0.0)
+    if field.unit == "MWh":
+        return Scale(False, "energy", 0.0)
+    largest = max(abs(field.low), abs(field.high))
+    if largest < inf:
+        return Scale(False, "", max(1.0, largest))
+    return Scale(field.unit == "EUR/MWh", "", FIXED_UNITS.get(field.unit, 1.0))
+
+
+def energy_mwh(portfolio: Portfolio) -> float:
+    """Return the MWh by which a portfolio's energies are divided: its battery, else its connection for an hour."""
+    return portfolio.battery.capacity_mwh if portfolio.battery else portfolio.connection_mw
+
+
+@dataclass(frozen=True)
+class Scales:
+    """The tables that `stacking.envs.scaling.to_seen` reads."""
+
+    rates: FLOAT  # (learner, OBSERVATIONS_W)
+    large: INT  # (Q,)
+    sources: INT  # (Q,)
+
+
+def scales_of(portfolios: tuple[Portfolio, ...]) -> Scales:
+    """Return the tables for some learners."""
+    fields = v.observation_layout().fields
+    scales = [scale_of(field) for field in fields]
+    source = {k: _source(k, fields) for k, scale in enumerate(scales) if scale.squashed}
+    # a column comes before that from which its numbers move on, so that it still finds the old ones there
+    large = sorted((k for k in source if source[k] < k), reverse=True) + [k for k in source if source[k] >= k]
+    return Scales(
+        rates=np.array([[1.0 / scale.of(portfolio) for scale in scales] for portfolio in portfolios]),
+        large=np.array(large, np.int64),
+        sources=np.array([large.index(source[k]) for k in large], np.int64),
+    )
+
+
+def _source(k: int, fields: tuple[Field, ...]) -> int:
+    """Return the column from which the numbers of column k move on when time passes, itself if there is none."""
+    stem, number = _series(fields[k].name)
+    for mark, step in MOVES.items():
+        if number is not None and stem.endswith(mark):
+            wanted = (stem, number + step)
+            return next((j for j, f in enumerate(fields) if _series(f.name) == wanted and f.unit == fields[k].unit), k)
+    return k
+
+
+def _series(name: str) -> tuple[str, int | None]:
+    """Return the name of a numbered column without its number, and the number.
+
+    >>> _series("da_price_h12"), _series("weekend")
+    (('da_price_h', 12), ('weekend', None))
+    """
+    stem = name.rstrip("0123456789")
+    return stem, int(name[len(stem) :]) if stem != name else None
+
+
+def observation_space(portfolio: Portfolio) -> spaces.Box:
+    """Return the scaled observation of a portfolio as a flat float32 box; bounds that the layout does not know are infinite."""
+    fields = v.observation_layout().fields
+    low = np.array([scale_of(f).shown(f.low, portfolio) for f in fields], np.float32)
+    high = np.array([scale_of(f).shown(f.high, portfolio) for f in fields], np.float32)
+    return spaces.Box(low, high, dtype=np.float32)
+
+
+def action_space(levels: int | None = None) -> spaces.Box | spaces.MultiDiscrete:
+    """Return the decisions: numbers of -1..1, or whole numbers if levels are given."""
+    if levels is None:
+        return spaces.Box(-1.0, 1.0, (v.ACTIONS_W,), np.float32)
+    return spaces.MultiDiscrete(level_counts(levels))
+
+
+def level_counts(levels: int) -> INT:
+    """Return the number of levels of each decision, (ACTIONS_W,): consent has two, no and yes."""
+    counts = np.full(v.ACTIONS_W, levels, np.int64)
+    counts[v.CONSENTS] = 2
+    return counts
+
+
+def level_numbers(levels: int) -> FLOAT:
+    """Return the number of -1..1 of each level of each decision, evenly spaced, (ACTIONS_W, levels); NaN beyond the last one.
+
+    >>> level_numbers(5)[0].tolist()
+    [-1.0, -0.5, 0.0, 0.5, 1.0]
+    """
+    out = np.full((v.ACTIONS_W, levels), np.nan)
+    for k, count in enumerate(level_counts(levels)):
+        out[k, :count] = np.linspace(-1.0, 1.0, count)
+    return out
+
+
+def level_masks(is_open: NDArray[np.bool_], levels: int) -> NDArray[np.bool_]:
+    """Return which levels may be chosen, side by side: all of an open column, the first of a closed one.
+
+    Args:
+        is_open: (..., ACTIONS_W).
+        levels: as given to `action_space`.
+
+    Returns:
+        (..., sum of the levels), as MaskablePPO takes it.
+    """
+    counts = level_counts(levels)
+    out = np.repeat(is_open, counts, axis=-1)
+    out[..., np.concatenate([[0], np.cumsum(counts)[:-1]])] = True
+    return out
+
+
+def price_table(compiled: Compiled) -> FLOAT:
+    """Return the action columns that are prices, for `stacking.envs.scaling` (price, PRICE_W)."""
+    rows = []
+    for gate in compiled.gates:
+        if gate[s.KIND] == s.OFFER:
+            product = compiled.products[gate[s.MARKET]]
+            for direction in (c.UP, c.DN):
+                share = int(gate[s.ACTION]) + direction
+                rows.append([share + 2, share, gate[s.LEAD], product[s.PRICE_FLOOR], product[s.PRICE_CAP]])
+    return np.array(rows, np.float64)
+
+
+def market_columns(market: str) -> tuple[int, ...]:
+    """Return the decisions that belong to a market; consent belongs to the local one."""
+    first = {"da": v.DA_VOLUME_FRAC, "id": v.ID_POWER_FRAC, "lfm": v.LFM_OFFER, "mfrr": v.MFRR_OFFER}[market]
+    count = {"da": 3, "id": 1, "lfm": 4, "mfrr": 4}[market]
+    consent = (v.CONSENT_UP, v.CONSENT_DN) if market == "lfm" else ()
+    return (*range(first, first + count), *consent)

@@ -1,0 +1,172 @@
+"""The native vector face: one FSP learns in each of B worlds, stepped in one call.
+
+A row whose episode ends begins the next one in the same step (AutoresetMode.SAME_STEP): so every row of every step is a
+transition, none is a mere reset that an algorithm has to leave out, and it is what stable-baselines3 expects. Its last
+observation and info stand in `infos["final_obs"]` and `infos["final_info"]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from stacking.engine import Engine
+from stacking.errors import StackingError
+from stacking.layout import ACTIONS_W
+from stacking.scenario.keys import whole_number
+
+from .config import env_config
+from .infos import batched, infos
+from .scenarios import stream_seeds
+from .single import known_options
+from .spaces import action_space, observation_space
+from .worlds import Moment, Worlds, checked_action
+
+Results = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class VectorMoment:
+    """A copy of a vector environment at a moment."""
+
+    worlds: Moment
+    running: bool
+
+
+class StackingVectorEnv(VectorEnv):
+    """`num_envs` environments as rows of one engine; bit for bit what `SyncVectorEnv` makes of as many single ones.
+
+    Row i is seeded with seed + i and draws its own sequence of scenarios.
+
+    Args:
+        num_envs: number of rows.
+        config: TOML file or table of settings.
+        render_mode: only None; render a single environment.
+        settings: others that go before them, see `stacking.envs.EnvConfig`.
+
+    Raises:
+        StackingError: for bad settings.
+    """
+
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012  (Gymnasium's way to say it)
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        config: str | Path | Mapping[str, Any] | None = None,
+        *,
+        render_mode: str | None = None,
+        **settings: Any,
+    ) -> None:
+        if render_mode is not None:
+            raise StackingError("A vector environment has no figure.", place="environment", key="render_mode",
+                                value=render_mode, allowed="None", remedy="Render a single environment.")  # fmt: skip
+        self.num_envs = whole_number(num_envs, "num_envs", least=1, place="environment")
+        self.config = env_config(config, settings)
+        self.worlds = Worlds(self.config, self.num_envs)
+        self.single_observation_space = observation_space(self.worlds.portfolios[0])
+        self.single_action_space = action_space(self.config.levels)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._shape, self._levels = (self.num_envs, ACTIONS_W), self.config.levels is not None
+        self._running = self._seeded = False
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine whose worlds are the rows."""
+        return self.worlds.engine
+
+    def reset(  # type: ignore[override]
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin an episode in all rows.
+
+        Args:
+            seed: of the sequences of scenarios: one number, to which rows add theirs, or one for each.
+            options: "scenario": number of a scenario of the library for all rows, or one for each.
+
+        Raises:
+            StackingError: for a number of seeds that does not match, an unknown option or scenario.
+        """
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        worlds, rows = self.worlds, self.worlds.all
+        if seed is not None or not self._seeded:
+            worlds.seed(rows, stream_seeds(self._row_seeds(seed), self.np_random))
+            self._seeded = True
+        worlds.reset(rows, known_options(options).get("scenario"))
+        worlds.look()
+        self._running = True
+        return worlds.seen[:, 0], batched(infos(worlds, rows), self.num_envs, rows)
+
+    def step(self, actions: Any) -> Results:
+        """Decide in all rows for the MTU that starts now; rows that end begin their next episode.
+
+        Args:
+            actions: (num_envs, ACTIONS_W) of the action space.
+
+        Raises:
+            StackingError: for a wrong shape or numbers outside -1..1 in open columns (no row has moved then).
+        """
+        if not self._running:
+            raise StackingError("No episode has begun.", place="environment", key="step", remedy="Call reset() first.")
+        worlds = self.worlds
+        reward = worlds.step(checked_action(actions, self._shape, self._levels)[:, None])[:, 0]
+        truncated = worlds.engine.ended.copy()
+        worlds.look()
+        final = self._begin_again(np.flatnonzero(truncated)) if truncated.any() else {}
+        told = batched(infos(worlds, worlds.all), self.num_envs, worlds.all)
+        return worlds.seen[:, 0], reward, np.zeros(self.num_envs, np.bool_), truncated, final | told
+
+    def _begin_again(self, ended: NDArray[np.int64]) -> dict[str, Any]:
+        """Start the next episode of some rows and return the last observation and info of the one that ended."""
+        worlds = self.worlds
+        seen = np.full(self.num_envs, None, dtype=object)
+        for row in ended:
+            seen[row] = worlds.seen[row, 0].copy()
+        last = batched({"final_info": infos(worlds, ended, last=True)}, self.num_envs, ended)
+        there = np.zeros(self.num_envs, np.bool_)
+        there[ended] = True
+        worlds.reset(ended)
+        worlds.look(ended)
+        return {"final_obs": seen, "_final_obs": there, **last}
+
+    def _row_seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
+        """Return one seed for each row."""
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, Sequence):
+            if len(seed) != self.num_envs:
+                raise StackingError("Seeds and rows do not match.", place="reset", key="seed", value=len(seed),
+                                    allowed=f"one number, or {self.num_envs}")  # fmt: skip
+            return seed
+        first = whole_number(seed, "seed", least=0, place="reset")
+        return [first + row for row in range(self.num_envs)]
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return which decisions are open now, (num_envs, ACTIONS_W); with levels, which levels may be chosen."""
+        return self.worlds.masks()[:, 0]
+
+    def numbers_of(self, action: Any) -> NDArray[np.float64]:
+        """Return the numbers of -1..1 of decisions in physical units at this moment, (num_envs, ACTIONS_W)."""
+        return self.worlds.numbers_of(np.asarray(action))[:, 0]
+
+    def snapshot(self) -> VectorMoment:
+        """Return a copy of everything that changes."""
+        return VectorMoment(self.worlds.snapshot(), self._running)
+
+    def restore(self, moment: VectorMoment) -> NDArray[np.float32]:
+        """Go back to a snapshot of an environment with the same settings, and return what is seen.
+
+        Raises:
+            StackingError: if it is of another one.
+        """
+        self.worlds.restore(moment.worlds)
+        self._running, self._seeded = moment.running, True
+        return self.worlds.seen[:, 0]
