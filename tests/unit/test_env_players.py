@@ -141,7 +141,9 @@ def test_co_players_of_rows_that_end_at_different_times_remember_their_own_episo
         for a, b in zip(native.step(action), sync.step(action), strict=True):
             same(a, b)
         partial += 0 < native.engine.ended.sum() < 5
-        cohorts.add(len(native.worlds.others._cohorts))
+        groups = native.worlds.others._cohorts
+        cohorts.add(len(groups))
+        assert sorted(world for each in groups for world in each.worlds[each.live]) == list(range(5))
         sold += native.engine.flows[:, 1, f.ACTIVATED_MFRR].sum()
     assert max(cohorts) > 1
     assert sold > 1.0

@@ -124,6 +124,8 @@ def test_risk_sums_to_the_utility_of_the_episode(actions) -> None:
     assert rewards.sum() * SCALE == pytest.approx(wanted[0] - wanted[1], rel=1e-9)
     plain, _ = episode(actions, portfolio="battery", library=library())
     assert not np.allclose(rewards, plain)
+    env.reset(options={"scenario": 2})  # a second episode begins from nothing
+    assert [env.step(action)[1] for action in actions] == rewards.tolist()
 
 
 # ---- baseline --------------------------------------------------------------------------------------------------------

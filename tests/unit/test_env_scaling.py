@@ -133,6 +133,9 @@ def test_a_price_of_no_offer_is_not_counted_as_cut() -> None:
     numbers[[v.LFM_SHARE_UP, v.LFM_SHARE_DN, v.MFRR_SHARE_UP, v.MFRR_SHARE_DN]] = -1.0
     for _ in range(8):
         assert env.step(numbers)[4]["clipped_prices"] == 0
+    for _ in range(2):  # the local gate is open at the start
+        assert env.reset()[1]["clipped_prices"] == 0
+        assert env.step(np.ones(v.ACTIONS_W))[4]["clipped_prices"] > 0
 
 
 # ---- what is seen ----------------------------------------------------------------------------------------------------

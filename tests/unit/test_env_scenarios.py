@@ -50,6 +50,11 @@ def test_a_seed_is_a_sequence_and_other_seeds_are_others() -> None:
     assert played("train", 3) == played("train", 3)
     assert played("train", 3) != played("train", 4)
     assert len(set(played("train", 3, 20))) > 10
+    env, sequences = single(**SHORT), []
+    for _ in range(2):
+        env.reset(seed=3)
+        sequences.append([env.reset() and int(env.engine.scenario[0]) for _ in range(6)])
+    assert sequences[0] == sequences[1]
 
 
 def test_rows_are_seeded_with_their_number_added() -> None:
