@@ -65,7 +65,7 @@ def advance(
         work = scratch[home]
         for b in range(begin_at, end):
             k, following = control[b, s.SCENARIO], b + size
-            if rows <= BLOCK and following < worlds:  # the next chunk will be there when it is its turn
+            if rows <= BLOCK and following < worlds and control[following, s.TODO] != s.SKIP:  # there when it is its turn
                 warm(ring[following], state[following], chargers[following], 0, rows)
                 warm_results(flow[following], observation[following], action[following], world[following])
                 n, then = control[following, s.SCENARIO], max(0, control[following, s.CLOCK])
