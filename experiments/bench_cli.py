@@ -52,3 +52,24 @@ def bench_engine(
         print_json(engine_report.to_data(speeds))
     else:
         typer.echo(engine_report.to_text(speeds))
+
+
+@bench.command("env")
+@command
+def bench_env(
+    name: Annotated[list[str] | None, typer.Option("--only", help="Name of a benchmark; may be repeated.")] = None,
+    repetitions: Annotated[int, typer.Option(min=1, help="Repetitions per benchmark; the median counts.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Measure the environments on one pinned core, beside the engine below them (a minute)."""
+    from .benchmarks import envs, registry
+    from .runner import ensure_compiled
+
+    specs = [registry.env_bench_spec(each) for each in name] if name else list(registry.ENV_SPECS)
+    ensure_compiled("serial", note)
+    with progress_bar("Measuring", len(specs)) as advance:
+        speeds = envs.measure(specs, repetitions, advance)
+    if as_json:
+        print_json(envs.to_data(speeds))
+    else:
+        typer.echo(envs.to_text(speeds))

@@ -121,6 +121,56 @@ SPECS: tuple[BenchSpec, ...] = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class EnvBenchSpec:
+    """One measurement of the speed of an environment.
+
+    Args:
+        name: with its version.
+        title: what is measured.
+        face: `make` (a single environment with Gymnasium's wrappers), `vector` (the native one) or `sb3` (its adapter).
+        portfolio: preset of the learner.
+        rows: worlds stepped at once.
+        spread: worlds begin at different times, evenly over the episode, and anew when they end.
+        steps: timed in one repetition.
+        targets: what should be reached.
+    """
+
+    name: str
+    title: str
+    face: Literal["make", "vector", "sb3"]
+    portfolio: str
+    rows: int = 1
+    spread: bool = False
+    steps: int = 600
+    targets: tuple[Target, ...] = ()
+
+
+MAKE, VECTOR = (Target("env_steps_per_s", least=5e4),), (Target("env_steps_per_s", least=1e6),)
+SPREAD = (Target("env_steps_per_s", least=6e5),)
+
+ENV_SPECS: tuple[EnvBenchSpec, ...] = (
+    EnvBenchSpec("env-make-v0", "gymnasium.make, battery, cars and load", "make", "default", steps=3000, targets=MAKE),
+    EnvBenchSpec("env-make-battery-v0", "gymnasium.make, battery", "make", "battery", steps=3000, targets=MAKE),
+    EnvBenchSpec("env-vector-1024-v0", "1,024 rows, battery, cars and load", "vector", "default", 1024),
+    EnvBenchSpec("env-vector-1024-battery-v0", "1,024 rows, battery", "vector", "battery", 1024, targets=VECTOR),
+    EnvBenchSpec("env-vector-1024-battery-spread-v0", "the same, clocks spread", "vector", "battery", 1024, True, targets=SPREAD),
+    EnvBenchSpec("env-sb3-256-v0", "256 rows through the adapter, battery, cars and load", "sb3", "default", 256),
+)
+
+
+def env_bench_spec(name: str) -> EnvBenchSpec:
+    """Return a specification by name.
+
+    Raises:
+        StackingError: if there is none.
+    """
+    for spec in ENV_SPECS:
+        if spec.name == name:
+            return spec
+    raise StackingError("Unknown benchmark.", key="bench", value=name, allowed=", ".join(spec.name for spec in ENV_SPECS))
+
+
 def bench_spec(name: str) -> BenchSpec:
     """Return a specification by name.
 
