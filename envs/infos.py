@@ -41,10 +41,13 @@ def infos(worlds: Worlds, chosen: INT, learner: int = 0, *, last: bool = False) 
     out: dict[str, Any] = {"action_mask": masks[:, learner]}
     if worlds.config.info == "full":
         out |= _full(worlds, chosen, row, learner)
-    if last:
-        out["net_eur"] = worlds.engine.state[chosen, row, s.CASH]
-        out["scenario"] = worlds.engine.scenario[chosen]
-    return out
+    return out | finals(worlds, chosen, learner) if last else out
+
+
+def finals(worlds: Worlds, chosen: INT, learner: int = 0) -> dict[str, Any]:
+    """Return what is told of an episode that has ended: its cash and the number of its scenario."""
+    row = worlds.rows[learner]
+    return {"net_eur": worlds.engine.state[chosen, row, s.CASH], "scenario": worlds.engine.scenario[chosen]}
 
 
 def _full(worlds: Worlds, chosen: INT, row: int, learner: int) -> dict[str, Any]:

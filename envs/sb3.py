@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import VecEnv
+
+from stacking.errors import StackingError
 
 from .vector import StackingVectorEnv
 
@@ -19,10 +22,16 @@ class Sb3VecEnv(VecEnv):
     `terminal_observation`. `infos[i]["episode"]` holds return and length at the end of an episode, and its `net_eur`.
 
     Args:
-        env: the vector environment.
+        env: the vector environment, whose rows begin again in the same step.
+
+    Raises:
+        StackingError: if they do not.
     """
 
     def __init__(self, env: StackingVectorEnv) -> None:
+        if env.metadata["autoreset_mode"] is not AutoresetMode.SAME_STEP:
+            raise StackingError("The rows begin again in the next step.", place="Sb3VecEnv", key="autoreset_mode",
+                                allowed="SameStep", remedy="Leave autoreset_mode out.")  # fmt: skip
         self.env = env
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
         self._sums, self._steps, self._began = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64), time.time()

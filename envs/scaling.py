@@ -49,7 +49,7 @@ def price_of(x: float, reference: float) -> float:
     """Return the price of a number of -1..1: reference + 20 sinh(6.2 x), EUR/MWh.
 
     >>> round(price_of(0.0, 50.0), 2), round(price_of(0.1, 50.0), 2), round(price_of(-1.0, 50.0), 2)
-    (50.0, 63.22, -4877.48)
+    (50.0, 63.21, -4877.47)
     """
     return reference + PRICE_STEP * sinh(PRICE_REACH * x)
 

@@ -95,7 +95,7 @@ def _network(given: Any) -> Network:
 # ---- who takes part --------------------------------------------------------------------------------------------------
 def _fsps(config: EnvConfig, network: Network) -> tuple[list[Portfolio], list[Portfolio], list[Portfolio]]:
     """Return the portfolios that were given, those that are drawn, and copies for co-players."""
-    given = [] if config.portfolio is None and config.population else list(_portfolios(config.portfolio))
+    given = [] if config.portfolio is None and config.population else list(chosen_portfolios(config.portfolio))
     drawn: list[Portfolio] = []
     copies: list[Portfolio] = []
     if config.population:
@@ -107,8 +107,12 @@ def _fsps(config: EnvConfig, network: Network) -> tuple[list[Portfolio], list[Po
     return given, drawn, copies
 
 
-def _portfolios(given: Any) -> Sequence[Portfolio]:
-    """Return the portfolios of a preset, a file or records."""
+def chosen_portfolios(given: Any) -> Sequence[Portfolio]:
+    """Return the portfolios of a preset, a file or records.
+
+    Raises:
+        StackingError: for anything else.
+    """
     if given is None or given == "default":
         return default_portfolios()
     if isinstance(given, str) and given in PARTS:

@@ -1,8 +1,9 @@
 """The native vector face: one FSP learns in each of B worlds, stepped in one call.
 
-A row whose episode ends begins the next one in the same step (AutoresetMode.SAME_STEP): so every row of every step is a
-transition, none is a mere reset that an algorithm has to leave out, and it is what stable-baselines3 expects. Its last
-observation and info stand in `infos["final_obs"]` and `infos["final_info"]`.
+A row whose episode ends begins the next one in the same step (AutoresetMode.SAME_STEP, the default): so every row of every step
+is a transition, none is a mere reset that an algorithm has to leave out, and it is what stable-baselines3 expects. Its last
+observation and info stand in `infos["final_obs"]` and `infos["final_info"]`. Gymnasium's own observation wrappers take only
+NEXT_STEP: the row begins again in the step that follows, whose action it ignores and whose reward is 0.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from stacking.layout import ACTIONS_W
 from stacking.scenario.keys import whole_number
 
 from .config import env_config
-from .infos import batched, infos
+from .infos import batched, finals, infos
 from .scenarios import stream_seeds
 from .single import known_options
 from .spaces import action_space, observation_space
@@ -38,6 +39,7 @@ class VectorMoment:
 
     worlds: Moment
     running: bool
+    again: NDArray[np.bool_]
 
 
 class StackingVectorEnv(VectorEnv):
@@ -48,6 +50,7 @@ class StackingVectorEnv(VectorEnv):
     Args:
         num_envs: number of rows.
         config: TOML file or table of settings.
+        autoreset_mode: when rows that end begin again: in the same step, or in the next one.
         render_mode: only None; render a single environment.
         settings: others that go before them, see `stacking.envs.EnvConfig`.
 
@@ -62,12 +65,15 @@ class StackingVectorEnv(VectorEnv):
         num_envs: int = 1,
         config: str | Path | Mapping[str, Any] | None = None,
         *,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         render_mode: str | None = None,
         **settings: Any,
     ) -> None:
         if render_mode is not None:
             raise StackingError("A vector environment has no figure.", place="environment", key="render_mode",
                                 value=render_mode, allowed="None", remedy="Render a single environment.")  # fmt: skip
+        self.metadata = {**self.metadata, "autoreset_mode": _mode(autoreset_mode)}
+        self._same_step = self.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
         self.num_envs = whole_number(num_envs, "num_envs", least=1, place="environment")
         self.config = env_config(config, settings)
         self.worlds = Worlds(self.config, self.num_envs)
@@ -77,6 +83,7 @@ class StackingVectorEnv(VectorEnv):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._shape, self._levels = (self.num_envs, ACTIONS_W), self.config.levels is not None
         self._running = self._seeded = False
+        self._again = np.zeros(self.num_envs, np.bool_)  # rows that begin again in the next step
 
     @property
     def engine(self) -> Engine:
@@ -102,7 +109,7 @@ class StackingVectorEnv(VectorEnv):
             self._seeded = True
         worlds.reset(rows, known_options(options).get("scenario"))
         worlds.look()
-        self._running = True
+        self._running, self._again[:] = True, False
         return worlds.seen[:, 0], batched(infos(worlds, rows), self.num_envs, rows)
 
     def step(self, actions: Any) -> Results:
@@ -116,13 +123,23 @@ class StackingVectorEnv(VectorEnv):
         """
         if not self._running:
             raise StackingError("No episode has begun.", place="environment", key="step", remedy="Call reset() first.")
-        worlds = self.worlds
+        worlds, again = self.worlds, self._again.copy()
         reward = worlds.step(checked_action(actions, self._shape, self._levels)[:, None])[:, 0]
-        truncated = worlds.engine.ended.copy()
+        truncated = worlds.engine.ended & ~again
+        if again.any():
+            reward = np.where(again, 0.0, reward)
+            worlds.reset(np.flatnonzero(again))
         worlds.look()
-        final = self._begin_again(np.flatnonzero(truncated)) if truncated.any() else {}
+        final = self._ended(np.flatnonzero(truncated)) if truncated.any() else {}
         told = batched(infos(worlds, worlds.all), self.num_envs, worlds.all)
+        self._again[:] = truncated & (not self._same_step)
         return worlds.seen[:, 0], reward, np.zeros(self.num_envs, np.bool_), truncated, final | told
+
+    def _ended(self, ended: NDArray[np.int64]) -> dict[str, Any]:
+        """Tell of the episodes that have ended, and start the next ones if it is time."""
+        if self._same_step:
+            return self._begin_again(ended)
+        return batched(finals(self.worlds, ended), self.num_envs, ended)
 
     def _begin_again(self, ended: NDArray[np.int64]) -> dict[str, Any]:
         """Start the next episode of some rows and return the last observation and info of the one that ended."""
@@ -159,7 +176,7 @@ class StackingVectorEnv(VectorEnv):
 
     def snapshot(self) -> VectorMoment:
         """Return a copy of everything that changes."""
-        return VectorMoment(self.worlds.snapshot(), self._running)
+        return VectorMoment(self.worlds.snapshot(), self._running, self._again.copy())
 
     def restore(self, moment: VectorMoment) -> NDArray[np.float32]:
         """Go back to a snapshot of an environment with the same settings, and return what is seen.
@@ -168,5 +185,18 @@ class StackingVectorEnv(VectorEnv):
             StackingError: if it is of another one.
         """
         self.worlds.restore(moment.worlds)
-        self._running, self._seeded = moment.running, True
+        self._running, self._seeded, self._again[:] = moment.running, True, moment.again
         return self.worlds.seen[:, 0]
+
+
+def _mode(given: AutoresetMode | str) -> AutoresetMode:
+    """Return a mode in which rows begin again.
+
+    Raises:
+        StackingError: if there is no such mode here.
+    """
+    for mode in (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP):
+        if given in (mode, mode.value):
+            return mode
+    raise StackingError("Rows cannot begin again in this way.", place="environment", key="autoreset_mode", value=str(given),
+                        allowed="SameStep, NextStep")  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import stacking.envs  # noqa: F401  (registers the ids)
 from stacking import layout as v
-from stacking.envs.scene import _portfolios
+from stacking.envs.scene import chosen_portfolios
 from stacking.portfolio import Portfolio
 from stacking.scenario import Library, generate, scenario_keys
 
@@ -33,7 +33,7 @@ def vector(count: int, name: str = ID, **settings: Any) -> Any:
 
 def portfolios(name: str) -> tuple[Portfolio, ...]:
     """Return the portfolios of a preset."""
-    return tuple(_portfolios(name))
+    return tuple(chosen_portfolios(name))
 
 
 @cache

@@ -210,7 +210,7 @@ def test_a_bad_setting_is_named(settings: dict[str, Any], words: str) -> None:
 
 
 def test_faces_without_a_figure_and_of_no_size_are_refused() -> None:
-    for settings in ({"render_mode": "rgb_array"}, {"num_envs": 0}):
+    for settings in ({"render_mode": "rgb_array"}, {"num_envs": 0}, {"autoreset_mode": "Disabled"}):
         with pytest.raises(StackingError, match=next(iter(settings))):
             stacking.envs.StackingVectorEnv(**{"design": "norflex", **settings})
     with pytest.raises(StackingError, match="id"):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from stacking import layout as v
+from stacking.errors import StackingError
 
 from ..env_toy import ID, lively, same, uneven, vector
 
@@ -49,6 +50,11 @@ def test_the_adapter_is_dummy_vec_env_over_uneven_ends() -> None:
             sums[i] = 0.0
         assert all(infos[i] == {} for i in np.flatnonzero(~dones))
     assert ends > ROWS
+
+
+def test_rows_that_begin_again_in_the_next_step_are_refused() -> None:
+    with pytest.raises(StackingError, match="autoreset_mode"):
+        adapter(autoreset_mode="NextStep")
 
 
 def test_what_is_returned_is_not_overwritten() -> None:
