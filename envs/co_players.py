@@ -63,8 +63,6 @@ class CoPlayers:
             worlds: which.
             keys: of their scenarios, from which rows take their seeds.
         """
-        if not len(self.rows):
-            return
         for cohort in self._cohorts:
             cohort.live &= ~np.isin(cohort.worlds, worlds)
         self._cohorts = [cohort for cohort in self._cohorts if cohort.live.any()]

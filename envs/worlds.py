@@ -113,12 +113,12 @@ class Worlds:
         """Start worlds on their next scenarios, or on given ones.
 
         Raises:
-            StackingError: for a scenario that the library does not hold.
+            StackingError: for a scenario that the library does not hold, or a number of them that does not match.
         """
-        chosen = self.streams.draw(worlds) if scenarios is None else np.broadcast_to(np.asarray(scenarios), worlds.shape)
-        self.engine.reset(chosen, worlds)
-        keys = self.scene.library.keys
-        self.others.start(worlds, [str(keys[k]) for k in self.engine.scenario[worlds]])
+        self.engine.reset(self.streams.draw(worlds) if scenarios is None else scenarios, worlds)
+        if self.scene.others:
+            keys = self.scene.library.keys
+            self.others.start(worlds, [str(keys[k]) for k in self.engine.scenario[worlds]])
         self.rewards.restart(worlds)
         self.clipped[worlds] = 0
 

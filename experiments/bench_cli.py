@@ -62,10 +62,15 @@ def bench_env(
     as_json: Json = False,
 ) -> None:
     """Measure the environments on one pinned core, beside the engine below them (a minute)."""
+    from importlib.util import find_spec
+
     from .benchmarks import envs, registry
     from .runner import ensure_compiled
 
     specs = [registry.env_bench_spec(each) for each in name] if name else list(registry.ENV_SPECS)
+    if find_spec("stable_baselines3") is None:
+        specs = [spec for spec in specs if spec.face != "sb3"]
+        note("The adapter is left out: stable-baselines3 is not installed (extra [rl]).")
     ensure_compiled("serial", note)
     with progress_bar("Measuring", len(specs)) as advance:
         speeds = envs.measure(specs, repetitions, advance)

@@ -126,8 +126,10 @@ def test_bad_options_of_a_reset_are_named(call: Any) -> None:
         call(made())
 
 
-def test_bad_seeds_are_named() -> None:
+def test_bad_seeds_and_numbers_of_scenarios_are_named() -> None:
     env = vector(3, portfolio="battery", library=uneven())
+    with pytest.raises(StackingError, match="scenarios"):
+        env.reset(options={"scenario": [1, 2]})
     for seed in ([1, 2], -1, [1, 2, -3]):
         with pytest.raises((StackingError, gymnasium.error.Error), match=r"seed|Seed"):
             env.reset(seed=seed)
