@@ -12,7 +12,8 @@ from .build import law, part
 from .coordination import take_offer, trade_intraday
 from .lookahead import position_mw
 from .markets.day_ahead import plan_day
-from .observe import is_due
+from .observe import asks_now, is_due
+from .passed import change_passed, revoke
 from .ring import take_plan
 from .state import hour_cell, set_consent, slot_of
 from .units import MTU_PER_HOUR
@@ -40,9 +41,14 @@ def take_bids(
         elif kind == s.TRADE and tick + lead < length:
             share, price = action[v.ID_POWER_FRAC], series[tick + lead, c.DA_PRICE]
             trade_intraday(rules, p, share, state, ring, fleet, load, flow, tick, lead, price, work)
+        elif kind == s.REVOKE and is_due(gates[g], day, tick, length):
+            revoke(p, action, state, ring, flow, lead + s.PAST, count)
         elif kind == s.OFFER and is_due(gates[g], day, tick, length):
             if gates[g, s.LEDGER] == c.LFM:
-                note_local_gate(rules, p, action, state, ring, history, fleet, load, tick, lead, count)
+                asked = asks_now(rules, day, tick, lead)
+                note_local_gate(rules, p, action, asked, state, ring, history, fleet, load, tick, lead, count)
+            elif rules[s.CHANGES] > 0.0:
+                change_passed(rules, products[c.MFRR], p, action, ring, flow, lead + s.PAST, count)
             take_offer(gates[g], products[gates[g, s.MARKET]], rules, p, action, state, ring, fleet, load, flow, tick,
                        lead < day[c.DAY_LEFT], work)  # fmt: skip
 
@@ -52,6 +58,7 @@ def note_local_gate(
     rules: Any,
     p: Any,
     action: Any,
+    asked: bool,
     state: Any,
     ring: Any,
     history: Any,
@@ -61,11 +68,15 @@ def note_local_gate(
     lead: int,
     count: int,
 ) -> None:
-    """Note consent and, where the baseline is nominated, the schedule as it is told at the local gate."""
+    """Note consent and, where the baseline is nominated, the schedule as it is told at the local gate.
+
+    Where consent is not asked for at this gate, what the owner said last holds.
+    """
     if rules[s.HAS_FORWARD] > 0.0:
         for d in range(2):
-            given = rules[s.NEEDS_CONSENT] == 0.0 or action[v.CONSENT_UP + d] >= 0.5
-            state[s.CONSENT_NOW + d] = 1.0 if given else 0.0
+            if asked:
+                state[s.CONSENT_NOW + d] = 1.0 if action[v.CONSENT_UP + d] >= 0.5 else 0.0
+            given = rules[s.NEEDS_CONSENT] == 0.0 or state[s.CONSENT_NOW + d] > 0.0
             for slot in range(lead + s.PAST, lead + s.PAST + count):
                 set_consent(ring, slot, d, given)
     if rules[s.BASELINE] == s.BY_NOMINATION:

@@ -21,6 +21,7 @@ from .kernel import BLOCK, advance
 from .markets import joint
 from .markets.merit_order import OFFER_W
 from .network import Network, compile_network, default_network
+from .pools import link_pools
 from .portfolio import Portfolio
 from .procurement import bids_needed
 
@@ -78,11 +79,13 @@ class Engine:
         self.portfolios = tuple(portfolios)
         self.params = compile_portfolios(self.portfolios)
         self.params[:, s.AREA] = self.areas.row_area
+        link_pools(design.rules, self.portfolios, self.areas.row_area, self.params)
         if (np.diff(self.areas.order) < 0).any():
             raise StackingError("Portfolios do not stand in the order of the network.", key="portfolios",
                                 value=[p.name for p in self.portfolios][:5], allowed="portfolios of a leaf side by side",
                                 remedy="Give `[portfolios[k] for k in compile_network(network, portfolios).order]`.")  # fmt: skip
-        self._spans = np.column_stack([self.areas.first_row, self.areas.last_row + 1, self.areas.parent]).astype(np.int64)
+        spans = (self.areas.first_row, self.areas.last_row + 1, self.areas.parent, self.areas.of_tso)
+        self._spans = np.column_stack(spans).astype(np.int64)
         self.worlds, self.rows = worlds, len(self.portfolios)
         self._exogenous = exogenous(library, self.portfolios, self.areas)
         self._allocate()

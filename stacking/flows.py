@@ -28,7 +28,8 @@ EV_CHARGED, EV_INJECTED, EV_UNMET = 33, 34, 35  # energy missing when cars left
 EV_LEFT_COUNT, EV_SHORT_COUNT = 36, 37  # cars that left; those that left without what they wanted
 LOAD_SHED, LOAD_RECOVERED, LOAD_STARTS = 38, 39, 40  # interrupted, consumed afterwards; activations started
 POWER_MW, POSITION_MW, CONTENT_MWH = 41, 42, 43  # metered power, schedule, battery content at the end of the MTU
-REFUSED = 44
+FORWARDED_ID, DOUBLE_PAID = 44, 45  # unsold local bids that were sold intraday; energy that counts as delivered twice
+REFUSED = 46
 FLOWS_W = REFUSED + CODES_W
 
 # market, per world; prices of the MTU that was delivered in this tick (LFM: of the block that was cleared)
@@ -41,7 +42,8 @@ UNSERVED_LFM_MWH, UNSERVED_MFRR_MWH = 12, 13  # asked for and not bought, for wa
 VIOLATED_MWH = 14  # by which activations of the TSO exceed limits of areas, summed over areas
 # operator's income (-) or cost of the opposite energy of local activations, where the rule `position` asks for it
 COUNTER_EUR = 15
-MARKET_W = 16
+TSO_FEE_EUR = 16  # fee of forwarded bids where the TSO pays it
+MARKET_W = 17
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ ENERGY_LABELS: tuple[tuple[int, str], ...] = (
     (LOAD_SHED, "load_shed_mwh"),
     (LOAD_RECOVERED, "load_recovered_mwh"),
     (LOAD_STARTS, "load_starts_count"),
+    (FORWARDED_ID, "forwarded_id_mwh"),
+    (DOUBLE_PAID, "double_paid_mwh"),
 )
 """Columns that add up over an episode, with their names in result files."""
 

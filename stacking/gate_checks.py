@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .units import MTU_MIN
+
 if TYPE_CHECKING:
-    from .config import Gate, Product
+    from .config import Design, Gate, Product
+
+RECEIVERS = ("redispatch", "id", "mfrr")
+"""Markets that can receive unsold local bids, in the order in which they are tried."""
 
 
 def check_gates(gates: tuple[Gate, ...], products: Mapping[Any, Product]) -> None:
@@ -22,11 +27,11 @@ def check_gates(gates: tuple[Gate, ...], products: Mapping[Any, Product]) -> Non
 
 
 def _check_each(gates: tuple[Gate, ...]) -> None:
-    seen: set[tuple[str, str, float | None]] = set()
+    seen: set[tuple[str, str, float | None, str | None]] = set()
     for gate in gates:
-        if (gate.kind, gate.book, gate.lead_min) in seen:
+        if (gate.kind, gate.book, gate.lead_min, gate.to) in seen:
             raise ValueError(f"gate kind = '{gate.kind}', book = '{gate.book}' appears twice")
-        seen.add((gate.kind, gate.book, gate.lead_min))
+        seen.add((gate.kind, gate.book, gate.lead_min, gate.to))
         allowed = {"auction": ("da",), "trade": ("id",), "joint": ("mfrr",), "match": ("lfm",)}.get(gate.kind, ("lfm", "mfrr"))
         allowed += ("forwarded",) if gate.kind == "publish" else ()
         if gate.book not in allowed:
@@ -49,18 +54,23 @@ def _check_each(gates: tuple[Gate, ...]) -> None:
 
 
 def _check_forwarding(gates: tuple[Gate, ...]) -> None:
-    passes = {g.book: g.to for g in gates if g.kind == "forward"}
-    for source, target in passes.items():
-        if target == source or passes.get(str(target)) is not None:
-            raise ValueError(f"forwarding {source} -> {target} closes a cycle; forward from finer to coarser location only")
-        if (source, target) != ("lfm", "mfrr"):
+    """Demand that unsold local bids are passed on after the local market, to receivers in the order in which these act."""
+    passes = [g for g in gates if g.kind == "forward"]
+    for gate in passes:
+        if gate.book == gate.to:
+            raise ValueError(f"forwarding {gate.book} -> {gate.to} closes a cycle; forward from finer to coarser location only")
+        if gate.book != "lfm":
             raise ValueError(
-                f"forwarding {source} -> {target} is not a receiving relation of this catalogue; allowed: lfm -> mfrr"
+                f"forwarding {gate.book} -> {gate.to} is not a receiving relation of this catalogue; allowed: lfm -> "
+                f"{', '.join(RECEIVERS)}"
             )
+    tried = [str(g.to) for g in passes]
+    if tried != [to for to in RECEIVERS if to in tried]:
+        raise ValueError(f"forward gates to {tried}; allowed: each once, in the order {', '.join(RECEIVERS)}, since what one "
+                         "market did not buy goes on to the next")  # fmt: skip
     acts = [(g.kind, g.book) for g in gates]
-    for source in passes:
-        if ("clear", source) in acts and acts.index(("forward", source)) < acts.index(("clear", source)):
-            raise ValueError(f"the forward gate of {source} stands before its clear gate: only what is unsold can be forwarded")
+    if passes and ("clear", "lfm") in acts and acts.index(("forward", "lfm")) < acts.index(("clear", "lfm")):
+        raise ValueError("the forward gate of lfm stands before its clear gate: only what is unsold can be forwarded")
     matched = any(g.kind == "match" for g in gates)
     if (passes or matched) and ("publish", "forwarded") not in acts:
         raise ValueError("a design with a forward or match gate needs a publish gate with book = 'forwarded'")
@@ -109,3 +119,34 @@ def _check_looks(gates: tuple[Gate, ...], local: Product, balancing: Product) ->
                     f"before publication ({local.publication_min}) and before the balancing market clears "
                     f"({balancing.clearing_min})"
                 )
+
+
+def check_sharing(design: Design) -> None:
+    """Demand that rules of sharing which need each other stand together, and that consent can be withdrawn when they say.
+
+    Raises:
+        ValueError: naming the rule, what is wrong and what is allowed.
+    """
+    rules = design.rules
+    if not rules.pooling:
+        for name, value, plain in (
+            ("pool_members", rules.pool_members, "all"),
+            ("pool_failure", rules.pool_failure, "own"),
+            ("membership", "none" if rules.membership == "each" else rules.membership, "none"),
+        ):
+            if value != plain:
+                raise ValueError(f"rules.{name} = '{value}' needs rules.pooling = true: without it there are no pools")
+    elif rules.change_forwarded == "price_and_volume":
+        raise ValueError(
+            "rules.change_forwarded = 'price_and_volume' stands beside rules.pooling = true: a member that lowers its part would "
+            "break the minimum and granularity of the pool; allowed: 'none', 'price'"
+        )
+    until, gate = rules.consent_revocable_until_min, design.products["lfm"].gate_closure_min
+    if until is not None:
+        least = design.products["mfrr"].gate_closure_min
+        times = [m for m in range(int(gate) - MTU_MIN, int(least), -MTU_MIN) if (gate - m) % 60 != 0]
+        if "mfrr" not in design.receiving_markets or until not in times:
+            raise ValueError(
+                f"rules.consent_revocable_until_min = {until}; allowed: {times} minutes before a block that was "
+                "forwarded to mfrr, off the hours at which other blocks ask for consent; leave it out where consent binds"
+            )

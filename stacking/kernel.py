@@ -21,6 +21,7 @@ from .build import law, prange, touch
 from .clearing import clearings
 from .delivery import deliver_row
 from .observe import look
+from .pools import share_failure
 from .turning import begin, turn_row, turn_world
 
 LINE = 64  # bytes that a cache loads at once
@@ -108,11 +109,13 @@ def advance(
                                     flow[b, r], result[b], tick, work)  # fmt: skip
         for b in range(begin_at, end):
             k = control[b, s.SCENARIO]
+            if control[b, s.DOING] == s.STEP and rules[s.SHARES_FAILURE] > 0.0:
+                share_failure(params, flow[b])
             if control[b, s.DOING] != s.SKIP:
                 control[b, s.CLOCK] += 1
                 tick = control[b, s.CLOCK]
                 ended[b] = tick == length[k]
-                turn_world(gates, series[k, max(0, tick - 1)], world[b], prices[b], areas, result[b], tick)
+                turn_world(gates, rules, series[k, max(0, tick - 1)], ring[b], world[b], prices[b], areas, result[b], tick)
         for first in range(0, rows, BLOCK):
             last = min(rows, first + BLOCK)
             for b in range(begin_at, end):

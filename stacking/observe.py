@@ -93,8 +93,22 @@ def open_columns(gates: Any, rules: Any, day: Any, tick: int, length: int, mask:
             first = gates[g, s.ACTION]
             for k in range(first, first + 4):
                 mask[k] = True
-            if gates[g, s.LEDGER] == c.LFM and rules[s.HAS_FORWARD] > 0.0 and rules[s.NEEDS_CONSENT] > 0.0:
+            if gates[g, s.LEDGER] == c.LFM and asks_now(rules, day, tick, lead):
                 mask[v.CONSENT_UP] = mask[v.CONSENT_DN] = True
+        elif kind == s.REVOKE and is_due(gates[g], day, tick, length):
+            mask[v.CONSENT_UP] = mask[v.CONSENT_DN] = True
+
+
+@law
+def asks_now(rules: Any, day: Any, tick: int, lead: int) -> bool:
+    """Return whether a local gate asks for consent: each one, that of a local day's first block, or the first of the episode.
+
+    The blocks of the day in which the episode begins count as a day of their own.
+    """
+    if rules[s.HAS_FORWARD] == 0.0 or rules[s.NEEDS_CONSENT] == 0.0:
+        return False
+    scope, first = rules[s.CONSENT_SCOPE], tick < MTU_PER_HOUR
+    return scope == s.EACH_GATE or first or (scope == s.EACH_DAY and day[c.DAY_LEFT] == lead)
 
 
 @law
@@ -118,6 +132,8 @@ def observe_world(series: Any, scalars: Any, world: Any, rules_seen: Any, tick: 
     out[v.BALANCING + 12] = series[min(tick + 3, length - 1), c.NEED_FORECAST]
     for k in range(rules_seen.shape[0]):
         out[v.RULE_FEE + k] = rules_seen[k]
+    for k in range(4):
+        out[v.FORWARDED_ALL + k] = world[s.TOLD + k]
     out[v.TERMINAL_PRICE_FORECAST] = scalars[c.TERMINAL_FORECAST]
     out[v.HOURS_TO_END] = (length - tick) / MTU_PER_HOUR
 

@@ -12,9 +12,10 @@ from .build import law, part
 from .columns import background_column
 from .delivery import settle_cars, settle_terminal, settled_imbalance_price
 from .lookahead import position_mw, publish_market
+from .passed import asked_column
 from .ring import forget_hour, move_row, move_slots, take_plan
-from .state import slot_of
-from .units import MTU_PER_HOUR
+from .state import cell, column, slot_of
+from .units import MTU_PER_HOUR, POWER_EPSILON_MW
 
 
 @part
@@ -56,8 +57,15 @@ def is_published(gate: Any, tick: int) -> bool:
 
 
 @law
-def turn_world(gates: Any, at: Any, world: Any, prices: Any, areas: Any, result: Any, tick: int) -> None:
-    """Turn the results of a world to a tick: remember prices of the MTU that was delivered, move slots, publish."""
+def turn_world(
+    gates: Any, rules: Any, at: Any, ring: Any, world: Any, prices: Any, areas: Any, result: Any, tick: int
+) -> None:  # fmt: skip
+    """Turn the results of a world to a tick: remember prices of the MTU that was delivered, move slots, publish.
+
+    The portfolios have not been turned yet.
+    """
+    if rules[s.TELLS_ALL] > 0.0:
+        tell_forwarded(rules, ring, slot_of(tick + s.TOLD_MTU, tick - 1), world)
     if tick > 0:
         slot = s.PAST
         up, down, price = world[s.CLEARED_UP + slot], world[s.CLEARED_DN + slot], settled_imbalance_price(at, world, slot)
@@ -112,6 +120,20 @@ def turn_row(
         take_plan(ring, tick + s.WINDOW - 1, s.SLOTS - 1)
     publish_row(gates, p, ring, tick, work)
     return total
+
+
+@law
+def tell_forwarded(rules: Any, ring: Any, slot: int, world: Any) -> None:
+    """Publish what was forwarded for one MTU: MW and best price (cheapest up, dearest down, 0 if none) by direction."""
+    for d in range(2):
+        sign, volume, best = 1.0 if d == 0 else -1.0, 0.0, 0.0
+        for row in range(ring.shape[0]):
+            q = cell(ring[row], slot, column(c.FORWARDED, s.OFFERED, d))
+            if q > POWER_EPSILON_MW:
+                price = cell(ring[row], slot, asked_column(rules, d))
+                best = price if volume == 0.0 or sign * price < sign * best else best
+                volume += q
+        world[s.TOLD + d], world[s.TOLD + 2 + d] = volume, best
 
 
 @law

@@ -78,9 +78,20 @@ def portfolio(
     return Portfolio(name=name, connection_mw=connection, charge_tariff_eur_per_mwh=tariff, battery=battery)
 
 
-def design(name: str, *, lfm: dict[str, Any] | None = None, mfrr: dict[str, Any] | None = None, **rules: Any) -> Design:
-    """Return a shipped design with some rules and product fields changed, and a round intraday spread."""
+def design(
+    name: str,
+    *,
+    lfm: dict[str, Any] | None = None,
+    mfrr: dict[str, Any] | None = None,
+    receivers: tuple[str, ...] = (),
+    **rules: Any,
+) -> Design:
+    """Return a shipped design with some rules, receiving markets and product fields changed, and a round intraday spread."""
     data = read_toml(DESIGNS_FOLDER / f"{name}.toml")
+    if receivers:
+        kept = [gate for gate in data["gates"] if gate["kind"] != "forward"]
+        at = next(k for k, gate in enumerate(kept) if (gate["kind"], gate["book"]) == ("clear", "lfm")) + 1
+        data["gates"] = kept[:at] + [{"kind": "forward", "book": "lfm", "to": to} for to in receivers] + kept[at:]
     data["rules"] = {"id_half_spread_eur_per_mwh": 5.0, **data["rules"], **rules}
     for market, changes in (("lfm", lfm), ("mfrr", mfrr)):
         if changes:

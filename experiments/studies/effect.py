@@ -36,7 +36,7 @@ def content_of(setting: Setting, design: Design, players: Players) -> str:
     free = ":" in setting.strategy
     shares = design.shares or design.shared_book
     dropped = frozenset() if free else (frozenset() if shares else SHARING) | (frozenset() if design.shared_book else MATCHING)
-    asked = free or (design.shares and design.rules.consent == "per_bid")
+    asked = free or design.asks
     names = [p.name for p in players.portfolios]
     share = None if setting.consent_share is None else consenting(names, setting.consent_share, setting.seed)
     parts = (

@@ -9,7 +9,7 @@ from .. import flows as f
 from .. import state as s
 from ..lookahead import column
 from ..units import MTU_H
-from .step import TOLERANCE_MWH, Step
+from .step import FLOAT, TOLERANCE_MWH, Step
 
 
 def check_trades(step: Step) -> None:
@@ -46,10 +46,31 @@ def check_orders(step: Step) -> None:
     local, balancing = step.order(c.LFM), step.order(c.MFRR) + step.order(c.FORWARDED)
     wanted = step.flows[..., f.POSITION_MW] + local + balancing
     shortfall = (wanted - step.flows[..., f.POWER_MW]) * MTU_H
-    left = shortfall.copy()
     for order, undelivered in ((local, f.UNDELIVERED_LFM), (balancing, f.UNDELIVERED_MFRR)):
         missing = step.flows[..., undelivered]
         step.demand("undelivered <= ordered", missing <= np.abs(order) * MTU_H + TOLERANCE_MWH, missing, np.abs(order) * MTU_H)
+    if step.design.rules.validation == "separate":
+        _check_apart(step, (local + balancing) * MTU_H - shortfall, local * MTU_H, balancing * MTU_H)
+    else:
+        _check_allotted(step, shortfall, local, balancing)
+
+
+def _check_apart(step: Step, delivered: FLOAT, local: FLOAT, balancing: FLOAT) -> None:
+    """Each operator counts what was delivered in its own direction; what both count is told as paid twice; MWh."""
+    counted = np.zeros(delivered.shape)
+    for order, undelivered in ((local, f.UNDELIVERED_LFM), (balancing, f.UNDELIVERED_MFRR)):
+        own = np.clip(delivered * np.sign(order), 0.0, np.abs(order))
+        counted += own
+        step.equal("delivered + undelivered = ordered", own + step.flows[..., undelivered], np.abs(order), TOLERANCE_MWH)
+    twice = np.maximum(0.0, counted - np.abs(delivered))
+    step.equal("paid twice = counted - delivered", step.flows[..., f.DOUBLE_PAID], twice, TOLERANCE_MWH)
+
+
+def _check_allotted(step: Step, shortfall: FLOAT, local: FLOAT, balancing: FLOAT) -> None:
+    """A shortfall (MWh) is borne once, and wholly where an order in its direction (MW) can bear it."""
+    left = shortfall.copy()
+    for order, undelivered in ((local, f.UNDELIVERED_LFM), (balancing, f.UNDELIVERED_MFRR)):
+        missing = step.flows[..., undelivered]
         left = left - np.sign(order) * missing
     step.demand("undelivered <= shortfall", left * np.sign(shortfall) >= -TOLERANCE_MWH, left, shortfall)
     # what no operator bears must come from an infeasible schedule: every order in its direction is wholly undelivered
