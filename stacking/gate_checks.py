@@ -57,12 +57,10 @@ def _check_forwarding(gates: tuple[Gate, ...]) -> None:
     """Demand that unsold local bids are passed on after the local market, to receivers in the order in which these act."""
     passes = [g for g in gates if g.kind == "forward"]
     for gate in passes:
-        if gate.book == gate.to:
-            raise ValueError(f"forwarding {gate.book} -> {gate.to} closes a cycle; forward from finer to coarser location only")
         if gate.book != "lfm":
             raise ValueError(
-                f"forwarding {gate.book} -> {gate.to} is not a receiving relation of this catalogue; allowed: lfm -> "
-                f"{', '.join(RECEIVERS)}"
+                f"forwarding {gate.book} -> {gate.to} is not a receiving relation: bids go from finer to coarser location only; "
+                f"allowed: lfm -> {', '.join(RECEIVERS)}"
             )
     tried = [str(g.to) for g in passes]
     if tried != [to for to in RECEIVERS if to in tried]:

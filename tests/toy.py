@@ -48,6 +48,16 @@ DESIGNS = (
     "onenet_pl",
     "gb_stacking",
 )
+SHARING: tuple[dict[str, Any], ...] = (
+    {"membership": "each", "verified_by": "receiving_operator", "collateral_eur_per_mw": 1e3, "residual": "returned"},
+    {"consent": "per_day", "change_forwarded": "price_and_volume", "consent_revocable_until_min": 75.0,
+     "transparency": "market", "forward_price": "as_bid"},
+    {"consent": "standing", "pooling": True, "pool_members": "fsp", "pool_failure": "shared", "membership": "pool",
+     "verified_by": "receiving_operator", "change_forwarded": "price", "validation": "separate", "tso_tolerance_frac": 0.1,
+     "forward_fee_eur_per_mwh": 3.0, "forward_fee_payer": "tso", "location": "stripped"},
+    {"receivers": ("redispatch", "id", "mfrr"), "pooling": True, "consent_revocable_until_min": 105.0},
+)  # fmt: skip
+"""Rules of forwarding that differ from the defaults, each of Article 34 a to i at least once."""
 Decisions = Mapping[int, Mapping[str, float]]
 
 
@@ -83,7 +93,7 @@ def design(
     *,
     lfm: dict[str, Any] | None = None,
     mfrr: dict[str, Any] | None = None,
-    receivers: tuple[str, ...] = (),
+    receivers: Any = (),
     **rules: Any,
 ) -> Design:
     """Return a shipped design with some rules, receiving markets and product fields changed, and a round intraday spread."""

@@ -13,7 +13,7 @@ from stacking.engine import Engine
 from stacking.invariants import check_step, counts, sees_everything
 from stacking.scenario import generate, scenario_keys
 
-from ..toy import DESIGNS, FLEET, busy, design
+from ..toy import DESIGNS, FLEET, SHARING, busy, design
 
 SIZES = (1, 2, 3, 4, 5)
 VARIANTS: tuple[tuple[str, dict], ...] = (
@@ -23,15 +23,7 @@ VARIANTS: tuple[tuple[str, dict], ...] = (
     ("norflex_eam", {"pooling": True, "forward_fee_eur_per_mwh": 5.0, "forward_price": "better"}),
     ("norflex_eam", {"consent": "mandatory", "forward_price": "as_bid", "block_opposite_balancing": False}),
     ("norflex", {"pooling": True, "block_opposite_intraday": False, "delivery_priority": "tso_first"}),
-    ("norflex_eam", {"membership": "each", "verified_by": "receiving_operator", "collateral_eur_per_mw": 1e3,
-                     "residual": "returned"}),
-    ("norflex_eam", {"consent": "per_day", "change_forwarded": "price_and_volume", "consent_revocable_until_min": 75.0,
-                     "transparency": "market", "forward_price": "as_bid"}),
-    ("norflex_eam", {"consent": "standing", "pooling": True, "pool_members": "fsp", "pool_failure": "shared",
-                     "membership": "pool", "verified_by": "receiving_operator", "change_forwarded": "price",
-                     "validation": "separate", "tso_tolerance_frac": 0.1, "forward_fee_eur_per_mwh": 3.0,
-                     "forward_fee_payer": "tso", "location": "stripped"}),
-    ("norflex_eam", {"receivers": ("redispatch", "id", "mfrr"), "pooling": True, "consent_revocable_until_min": 105.0}),
+    *(("norflex_eam", rules) for rules in SHARING),
     ("parallel", {"validation": "separate", "tso_shortfall": "no_pay_no_correction"}),
 )  # fmt: skip
 WORLDS = 20  # per variant and size: 26 x 5 x 20 = 2,600 episodes
