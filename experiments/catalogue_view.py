@@ -91,7 +91,8 @@ def _gate_time(design: Design, gate: Gate) -> str:
     if gate.kind == "trade":
         return "T-60"
     product = design.products["lfm" if gate.book == "lfm" else "mfrr"]
-    minutes = {"offer": product.gate_closure_min, "publish": product.publication_min}.get(gate.kind, product.clearing_min)
+    closure = product.gate_closure_min
+    minutes = {"offer": closure, "award": closure, "publish": product.publication_min}.get(gate.kind, product.clearing_min)
     minutes = minutes if gate.lead_min is None else gate.lead_min
     how = [*(["by quarter hour"] if gate.by == "mtu" else []), *(["on the forecast"] if gate.need == "forecast" else [])]
     return ", ".join([f"T{-minutes:+g}" if minutes else "T", *how])

@@ -7,12 +7,14 @@ from typing import Any
 from . import columns as c
 from . import flows as f
 from . import state as s
+from .awarding import award
 from .build import law, part
 from .columns import background_column
 from .coordination import beyond_mw, book_sales, gather_offers
 from .eligibility import strike_out
 from .forwarding import fit_offers, forward_unsold
 from .grid import buy_within_limits, count_violations
+from .local_need import told_margin_mw
 from .markets.merit_order import accept, background_alone_mw, shifted_need, sort_offers
 from .matching import match_book, note_book
 from .observe import is_due
@@ -34,13 +36,16 @@ def clearings(
     note_book(gates, ring, before)
     for g in range(gates.shape[0]):
         kind = gates[g, s.KIND]
-        if kind >= s.CLEAR and is_due(gates[g], day, tick, length):
+        if kind >= s.AWARD and is_due(gates[g], day, tick, length):
             first, count, market = tick + gates[g, s.LEAD], gates[g, s.COUNT], gates[g, s.MARKET]
             if kind == s.FORWARD:
                 forward_unsold(gates[g, s.LEDGER], gates[g, s.TARGET], slot_of(first, tick), count, gates[g, s.KNOWN_MIN],
                                products[market], rules, params, priority, ring, offers, spare, flow, work)  # fmt: skip
             elif kind == s.RESELL:
                 resell(tick, first, count, rules, series, params, ring, fleets, loads, flow, work)
+            elif kind == s.AWARD:
+                award(gates[g], tick, first, rules, curves[market], areas, local, local_hourly, scalars[c.BACKGROUND_PRIORITY],
+                      priority, params, ring, offers, spare, flow)  # fmt: skip
             elif kind == s.JOINT:
                 procure_jointly(tick, first, rules, products[market], curves, series[first], areas, local,
                                 scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices, offers,
@@ -174,9 +179,3 @@ def mean_price(series: Any, first: int, count: int) -> float:
     for tau in range(first, first + count):
         total += series[tau, c.DA_PRICE]
     return total / count
-
-
-@law
-def told_margin_mw(forecast_mw: float) -> float:
-    """Return the margin that a forecast need stands for; how much room there is otherwise is not forecast."""
-    return forecast_mw if forecast_mw > 0.0 else c.ROOMY_MW

@@ -37,7 +37,8 @@ NOT_MEMBER = 12
 COLLATERAL = 13
 RESIDUAL = 14
 WITHDRAWN = 15
-CODES_W = 16
+NOT_AWARDED = 16
+CODES_W = 17
 
 CODES: tuple[RefusalCode, ...] = (
     RefusalCode(
@@ -136,6 +137,12 @@ CODES: tuple[RefusalCode, ...] = (
         "The owner withdrew a forwarded bid or lowered its volume, as the design allows (rules consent_revocable_until_min, "
         "change_forwarded).",
         "Nothing: the power is free again. Consent and balancing shares of 1 keep a forwarded bid as it is.",
+    ),
+    RefusalCode(
+        NOT_AWARDED,
+        "NOT_AWARDED",
+        "The DSO awarded availability to cheaper bids, or needed none; the bid is returned.",
+        "Offer it again at the balancing gate, or at a lower price next time.",
     ),
 )
 

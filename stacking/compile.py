@@ -25,6 +25,7 @@ KINDS = {
     "offer": s.OFFER,
     "clear": s.CLEAR,
     "forward": s.FORWARD,
+    "award": s.AWARD,
     "joint": s.JOINT,
     "match": s.MATCH,
 }
@@ -166,12 +167,14 @@ def _gate(design: Design, gate: Gate) -> INT:
     product = design.products["lfm" if gate.book == "lfm" else "mfrr"]
     block = product.duration_min // MTU_MIN
     row[s.LEDGER] = row[s.MARKET] = LEDGERS[gate.book]
-    whole = gate.kind == "offer" or product.clears == "block"
+    whole = gate.kind in ("offer", "award") or product.clears == "block"
     row[s.COUNT] = block if whole else 1
     row[s.ALIGNED] = block > 1 and whole
     row[s.WHOLE] = block == 1 or product.clears == "block"
     row[s.KNOWN_MIN] = math.floor(product.publication_min)
-    if gate.kind == "offer":
+    if gate.kind == "award":
+        row[s.LEAD] = lead_mtu(product.gate_closure_min, earlier=True)
+    elif gate.kind == "offer":
         row[s.LEAD] = lead_mtu(product.gate_closure_min, earlier=True)
         row[s.ACTION] = OFFER_ACTIONS[gate.book]
         row[s.SEES_LOCAL], row[s.SEES_BALANCING] = "lfm" in gate.sees, "mfrr" in gate.sees
@@ -237,6 +240,7 @@ def _product(product: Product) -> FLOAT:
     row[s.MIN_MW], row[s.GRANULARITY_MW] = product.min_mw, product.granularity_mw
     row[s.PRICE_FLOOR], row[s.PRICE_CAP] = product.price_floor, product.price_cap
     row[s.THRESHOLD] = product.delivery_threshold_frac
+    row[s.READY_EUR_PER_MW_H] = product.availability_eur_per_mw_h
     row[s.UP_OPEN], row[s.DN_OPEN] = float("up" in product.directions), float("dn" in product.directions)
     return row
 
@@ -272,6 +276,7 @@ def _rules(design: Design) -> FLOAT:
     out[s.TELLS_ALL], out[s.MEASURED_APART] = float(r.transparency == "market"), float(r.validation == "separate")
     out[s.TOLERANCE_FRAC] = r.tso_tolerance_frac
     out[s.OWN_LIMITS] = float(design.products["lfm"].buyer == "DSO" and not design.shared_book)
+    out[s.AWARDS] = float(any(g.kind == "award" for g in design.gates))
     out[s.REDISPATCH] = float("redispatch" in design.receiving_markets)
     out[s.ID_HALF_SPREAD], out[s.TERMINAL_FACTOR] = r.id_half_spread_eur_per_mwh, r.terminal_factor
     out[s.NOT_ELIGIBLE] = _static_refusal(design)

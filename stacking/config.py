@@ -53,6 +53,7 @@ class Product(Record):
     full_activation_min: NonNegative
     min_run_min: NonNegative
     delivery_threshold_frac: Fraction
+    availability_eur_per_mw_h: NonNegative = 0.0
     curve_volume_frac: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=32)]
     curve_price_frac: Annotated[tuple[NonNegative, ...], Field(min_length=1, max_length=32)]
     sources: Mapping[str, str]
@@ -139,7 +140,7 @@ Receiver = Literal["redispatch", "id", "mfrr"]
 class Gate(Record):
     """One row of the gate table: who looks at which book when, seeing which ledgers."""
 
-    kind: Literal["publish", "auction", "trade", "offer", "clear", "forward", "joint", "match"]
+    kind: Literal["publish", "auction", "trade", "offer", "award", "clear", "forward", "joint", "match"]
     book: Literal["lfm", "mfrr", "forwarded", "da", "id"]
     to: Receiver | None = None
     sees: tuple[Ledger, ...] = ()

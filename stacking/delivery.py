@@ -40,6 +40,8 @@ def deliver_row(
     error = baseline_error_mw(rules, ring, history, position, day[c.HOUR_OF_DAY])
     settle(rules, products[c.LFM, s.THRESHOLD], p, state, ring, at, world, prices, flow, result,
            local, balancing, shortfall, position, error)  # fmt: skip
+    if rules[s.AWARDS] > 0.0:
+        pay_readiness(products[c.LFM, s.READY_EUR_PER_MW_H], ring, flow, result)
     if flow[f.ACTIVATED_LFM] + flow[f.ACTIVATED_MFRR] + flow[f.ACTIVATED_FORWARDED] > 0.0:
         count_double(p, ring, fleet, load, flow, tick, shortfall)
     if rules[s.BASELINE] >= s.BY_MEAN:
@@ -235,6 +237,15 @@ def pay_balancing(rules: Any, ring: Any, world: Any, flow: Any, slot: int, unpai
         price = forwarded_price(int(rules[s.FORWARD_PRICE]), bid, marginal, sign)
         flow[f.CASH_MFRR] += sign * own * marginal * paid_share
         flow[f.CASH_FORWARDED] += sign * passed * price * paid_share
+
+
+@law
+def pay_readiness(rate_eur_per_mw_h: float, ring: Any, flow: Any, result: Any) -> None:
+    """Pay the awarded MW of one MTU at the rate of the DSO, less what of a local order was not delivered."""
+    slot = s.PAST
+    awarded = (cell(ring, slot, column(c.LFM, s.OFFERED, 0)) + cell(ring, slot, column(c.LFM, s.OFFERED, 1))) * MTU_H
+    flow[f.CASH_READY] = rate_eur_per_mw_h * max(0.0, awarded - flow[f.UNDELIVERED_LFM])
+    result[f.DSO_PAID_EUR] += flow[f.CASH_READY]
 
 
 @law

@@ -10,6 +10,11 @@ from .units import MTU_MIN
 if TYPE_CHECKING:
     from .config import Design, Gate, Product
 
+ONE_BOOK: Mapping[str, tuple[str, ...]] = {
+    "auction": ("da",), "trade": ("id",), "award": ("lfm",), "joint": ("mfrr",), "match": ("lfm",)
+}  # fmt: skip
+"""Books of gate kinds that cannot have both."""
+
 RECEIVERS = ("redispatch", "id", "mfrr")
 """Markets that can receive unsold local bids, in the order in which they are tried."""
 
@@ -32,7 +37,7 @@ def _check_each(gates: tuple[Gate, ...]) -> None:
         if (gate.kind, gate.book, gate.lead_min, gate.to) in seen:
             raise ValueError(f"gate kind = '{gate.kind}', book = '{gate.book}' appears twice")
         seen.add((gate.kind, gate.book, gate.lead_min, gate.to))
-        allowed = {"auction": ("da",), "trade": ("id",), "joint": ("mfrr",), "match": ("lfm",)}.get(gate.kind, ("lfm", "mfrr"))
+        allowed = ONE_BOOK.get(gate.kind, ("lfm", "mfrr"))
         allowed += ("forwarded",) if gate.kind == "publish" else ()
         if gate.book not in allowed:
             raise ValueError(f"gate kind = '{gate.kind}' cannot have book = '{gate.book}'; allowed: {', '.join(allowed)}")
@@ -43,14 +48,18 @@ def _check_each(gates: tuple[Gate, ...]) -> None:
             raise ValueError("a match gate needs lead_min, minutes before delivery")
         if gate.lead_min is not None and not timed and gate.kind != "match":
             raise ValueError(f"gate kind = '{gate.kind}', book = '{gate.book}' takes its time from the product; remove lead_min")
-        if (gate.by, gate.need) != ("block", "realised") and not timed:
-            raise ValueError(f"gate kind = '{gate.kind}', book = '{gate.book}' has no `by` and no `need`; remove them")
-    order = {"publish": 0, "auction": 1, "trade": 2, "offer": 3, "clear": 4, "forward": 4, "joint": 4, "match": 4}
+        if (gate.by != "block" and not timed and gate.kind != "forward") or (gate.need != "realised" and not timed):
+            raise ValueError(f"gate kind = '{gate.kind}', book = '{gate.book}' has no `by` or no `need`; remove it")
+    order = {"publish": 0, "auction": 1, "trade": 2, "offer": 3, "award": 4, "clear": 5, "forward": 5, "joint": 5, "match": 5}
     ranks = [order[g.kind] for g in gates]
     if ranks != sorted(ranks):
         raise ValueError(
-            "gates must stand in the order of a tick: publish, auction, trade, offer, clear, forward, joint and match"
+            "gates must stand in the order of a tick: publish, auction, trade, offer, award, clear, forward, joint and match"
         )
+    local = [g.by for g in gates if (g.kind, g.book) == ("clear", "lfm")]
+    passed = [g.by for g in gates if g.kind == "forward"]
+    if any(by != local[-1] for by in passed if local):
+        raise ValueError(f"bids are passed on by = {passed} where the DSO buys by = '{local[-1]}' last; write the same in both")
 
 
 def _check_forwarding(gates: tuple[Gate, ...]) -> None:

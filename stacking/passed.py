@@ -10,7 +10,7 @@ from . import flows as f
 from . import layout as v
 from . import state as s
 from .build import law
-from .lookahead import add_ahead, set_ahead, set_cell, split_order
+from .lookahead import add_ahead, set_cell, split_order, trim_reserve
 from .quantity import tradable_mw
 from .state import ahead, cell, column, set_consent
 from .units import MTU_H, POWER_EPSILON_MW
@@ -39,18 +39,10 @@ def enter(p: Any, ring: Any, flow: Any, target: int, slot: int, direction: int, 
 
 @law
 def withdraw(p: Any, ring: Any, slot: int, direction: int, keeps_mw: float) -> None:
-    """Cut a forwarded bid to what it keeps and free the power behind it, that of the dearest asset first.
-
-    Own balancing offers for that MTU must not be there yet, or have been refused.
-    """
+    """Cut a forwarded bid to what it keeps and free the power behind it, that of the dearest asset first."""
     set_cell(ring, slot, column(c.FORWARDED, s.OFFERED, direction), keeps_mw)
-    left, sign = keeps_mw, 1.0 if direction == 0 else -1.0
-    left += cell(ring, slot, column(c.MFRR, s.OFFERED, direction))
-    for rank in range(s.KINDS_W):
-        kind = int(p[s.ORDER + rank])
-        stays = min(left, sign * ahead(ring, kind, s.HI_BALANCING + direction, slot))
-        left -= stays
-        set_ahead(ring, kind, s.HI_BALANCING + direction, slot, sign * stays)
+    own = cell(ring, slot, column(c.MFRR, s.OFFERED, direction))
+    trim_reserve(p, ring, slot, s.HI_BALANCING, direction, keeps_mw + own)
 
 
 @law

@@ -104,15 +104,15 @@ TELLS = REFUSES  # publish gates: the prices of areas are told
 AGAIN, FORECAST = SEES_LOCAL, SEES_BALANCING  # local clearings: not the first of this book; on the forecast of the need
 LAST = REFUSES  # local clearings: the last of this book
 GATE_W = 12
-PUBLISH, AUCTION, TRADE, REVOKE, OFFER, CLEAR, RESELL, FORWARD, JOINT, MATCH = range(10)  # kinds, as a tick takes them
+PUBLISH, AUCTION, TRADE, REVOKE, OFFER, AWARD, CLEAR, RESELL, FORWARD, JOINT, MATCH = range(11)  # kinds, as a tick takes them
 
 # ---- compiled areas, int64 (area, AREAS_W), from leaves to root: portfolios first..last-1 ---------------------------------
 FIRST_ROW, LAST_ROW, PARENT, OF_TSO = range(4)  # OF_TSO: 1 where its limit is one of the TSO
 AREAS_W = 4
 
 # ---- compiled products, (market, PRODUCT_W) ---------------------------------------------------------------------------
-MIN_MW, GRANULARITY_MW, PRICE_FLOOR, PRICE_CAP, THRESHOLD, UP_OPEN, DN_OPEN = range(7)
-PRODUCT_W = 7
+MIN_MW, GRANULARITY_MW, PRICE_FLOOR, PRICE_CAP, THRESHOLD, UP_OPEN, DN_OPEN, READY_EUR_PER_MW_H = range(8)
+PRODUCT_W = 8
 
 # ---- compiled rules, (RULES_W,) ---------------------------------------------------------------------------------------
 FEE, PENALTY, KEEP_PAYMENT, CORRECT_LFM, DSO_SHARE, BLOCK_BALANCING, BLOCK_INTRADAY, POOLING = range(8)
@@ -128,7 +128,8 @@ CHANGES, RETURNS_REST, FEE_OF_TSO, SHARES_FAILURE, STRIPPED = 24, 25, 26, 27, 28
 TELLS_ALL, MEASURED_APART, TOLERANCE_FRAC = 29, 30, 31
 OWN_LIMITS = 32  # local bids serve limits of DSO only, unless they are passed on to REDISPATCH
 REDISPATCH = 33
-RULES_W = 34
+AWARDS = 34  # local offers are availability that was awarded
+RULES_W = 35
 DSO_FIRST, TSO_FIRST, PRO_RATA = 0, 1, 2  # DSO_SHARE: who is served first when less is delivered than ordered
 AT_MARGINAL, AS_BID, BETTER = 0, 1, 2  # FORWARD_PRICE
 UNCHECKED, CHECK_LIMITS, CHECK_REJECTS = 0, 1, 2  # GRID_CHECK

@@ -46,6 +46,7 @@ DESIGNS = (
     "gopacs",
     "redispatch",
     "onenet_pl",
+    "onenet_cy",
     "gb_stacking",
 )
 SHARING: tuple[dict[str, Any], ...] = (

@@ -16,8 +16,9 @@ from .contest import consenting
 from .record import Scalar, Setting, Study
 
 SHARING = frozenset({
-    "consent", "consent_revocable_until_min", "verified_by", "collateral_eur_per_mw", "location", "transparency", "change_forwarded",
-    "residual", "forward_fee_eur_per_mwh", "forward_fee_payer", "forward_price", "pooling", "pool_members", "pool_failure",
+    "consent", "consent_revocable_until_min", "verified_by", "collateral_eur_per_mw", "location", "transparency",
+    "change_forwarded", "residual", "forward_fee_eur_per_mwh", "forward_fee_payer", "forward_price", "pooling", "pool_members",
+    "pool_failure",
 })  # fmt: skip
 """Rules without effect in a design that shares nothing."""
 

@@ -19,11 +19,11 @@ def check_sharing(step: Step) -> None:
     asks = step.design.asks
     for d in range(2):
         offered, then = step.book(c.FORWARDED, s.OFFERED, d), step.book(c.FORWARDED, s.OFFERED, d, old=True)
-        more = np.maximum(offered - then, 0.0).sum(axis=2)
-        grown += more
+        more = np.maximum(offered - then, 0.0)
+        grown += more.sum(axis=2)
         lost += np.maximum(then - offered, 0.0).sum(axis=2)
-        consent = step.engine.state[..., s.CONSENT_NOW + d]
-        allowed = consent >= 0.5 if asks else np.full(consent.shape, step.design.shares or step.design.shared_book)
+        consent = step.engine.ring[..., s.CONSENTS + d].astype(np.int64)[..., None] >> np.arange(more.shape[2]) & 1
+        allowed = consent == 1 if asks else np.full(more.shape, step.design.shares or step.design.shared_book)
         step.demand("nothing is shared without consent", allowed | (more <= 0.0), more, consent)
         unsold = step.book(c.LFM, s.OFFERED, d) - step.book(c.LFM, s.SOLD, d)
         if twice:  # a bid may stand for both

@@ -137,7 +137,7 @@ def gates(data: dict[str, Any], *, without: tuple[str, str] | None = None, extra
         (gates(raw("parallel"), extra={"kind": "forward", "book": "lfm", "to": "lfm"}), ("gates", "to", "redispatch")),
         (
             gates(raw(), extra={"kind": "forward", "book": "mfrr", "to": "mfrr"}),
-            ("finer to coarser", "lfm -> redispatch, id, mfrr"),
+            ("finer to coarser", "redispatch, id, mfrr"),
         ),
         (gates(raw(), extra={"kind": "clear", "book": "mfrr"}), ("twice",)),
         (gates(raw(), extra={"kind": "offer", "book": "lfm"}), ("offer", "twice")),
