@@ -7,10 +7,12 @@ from typing import Any
 from . import columns as c
 from . import flows as f
 from . import state as s
+from .again import forward_early
 from .awarding import award
 from .build import law, part
 from .columns import background_column
 from .coordination import beyond_mw, book_sales, gather_offers
+from .early import clear_day, day_gate_due
 from .eligibility import strike_out
 from .forwarding import fit_offers, forward_unsold
 from .grid import buy_within_limits, count_violations
@@ -27,15 +29,18 @@ from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 @law
 def clearings(
     gates: Any, products: Any, curves: Any, rules: Any, areas: Any, params: Any, series: Any, local: Any, local_hourly: Any,
-    scalars: Any, draws: Any, day: Any, length: int, fleets: Any, loads: Any, ring: Any, world: Any, prices: Any, offers: Any,
-    spare: Any, before: Any, bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any, flow: Any, result: Any,
-    tick: int, work: Any,
+    scalars: Any, draws: Any, day: Any, length: int, fleets: Any, loads: Any, state: Any, ring: Any, early: Any, world: Any,
+    prices: Any, offers: Any, spare: Any, before: Any, bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any, flow: Any,
+    result: Any, tick: int, work: Any,
 ) -> None:  # fmt: skip
     """Clear the books that are due, and pass on what was not bought."""
     priority = draws[:, 1]
     note_book(gates, ring, before)
     for g in range(gates.shape[0]):
         kind = gates[g, s.KIND]
+        if kind == s.DAY_CLEAR and day_gate_due(gates[g], day, tick, length):
+            clear_day(gates[g], tick, day, curves[c.LFM], areas, local, local_hourly, scalars[c.BACKGROUND_PRIORITY],
+                      priority, params, ring, early, world, prices, offers, spare, flow, result, work)  # fmt: skip
         if kind >= s.AWARD and is_due(gates[g], day, tick, length):
             first, count, market = tick + gates[g, s.LEAD], gates[g, s.COUNT], gates[g, s.MARKET]
             if kind == s.FORWARD:
@@ -43,6 +48,10 @@ def clearings(
                                products[market], rules, params, priority, ring, offers, spare, flow, work)  # fmt: skip
             elif kind == s.RESELL:
                 resell(tick, first, count, rules, series, params, ring, fleets, loads, flow, work)
+            elif kind == s.DAY_FORWARD:
+                same_day = gates[g, s.LEAD] < day[c.DAY_LEFT]
+                forward_early(gates[g], tick, first, same_day, products[market], rules, params, priority, state, ring, fleets,
+                              loads, offers, spare, flow, work)  # fmt: skip
             elif kind == s.AWARD:
                 award(gates[g], tick, first, rules, curves[market], areas, local, local_hourly, scalars[c.BACKGROUND_PRIORITY],
                       priority, params, ring, offers, spare, flow)  # fmt: skip

@@ -38,7 +38,8 @@ COLLATERAL = 13
 RESIDUAL = 14
 WITHDRAWN = 15
 NOT_AWARDED = 16
-CODES_W = 17
+NO_LONGER_FREE = 17
+CODES_W = 18
 
 CODES: tuple[RefusalCode, ...] = (
     RefusalCode(
@@ -143,6 +144,12 @@ CODES: tuple[RefusalCode, ...] = (
         "NOT_AWARDED",
         "The DSO awarded availability to cheaper bids, or needed none; the bid is returned.",
         "Offer it again at the balancing gate, or at a lower price next time.",
+    ),
+    RefusalCode(
+        NO_LONGER_FREE,
+        "NO_LONGER_FREE",
+        "What was offered on the day before and not sold has meanwhile been used, by the day plan or other sales.",
+        "Plan less of the store day-ahead (da_volume_frac) if the balancing market is to have it.",
     ),
 )
 

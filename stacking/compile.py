@@ -67,6 +67,8 @@ def compile_design(design: Design) -> Compiled:
     layout = v.action_layout(v.LFM_PRICES, v.MFRR_PRICES)
     # own and forwarded balancing bids are published together; passing on to redispatch is a matter of the local clearing
     silent = [("publish", "forwarded", None), ("forward", "lfm", "redispatch")]
+    if design.products["lfm"].gate_clock is not None:
+        silent.append(("publish", "lfm", None))  # results of the day before are told long before their MTU
     gates = [_gate(design, gate) for gate in design.gates if (gate.kind, gate.book, gate.to) not in silent]
     return Compiled(
         gates=np.array(gates + _revoking(design)),
@@ -165,6 +167,8 @@ def _gate(design: Design, gate: Gate) -> INT:
     if gate.kind == "auction":
         return row
     product = design.products["lfm" if gate.book == "lfm" else "mfrr"]
+    if product.gate_clock is not None:
+        return _day_gate(design, gate, product)
     block = product.duration_min // MTU_MIN
     row[s.LEDGER] = row[s.MARKET] = LEDGERS[gate.book]
     whole = gate.kind in ("offer", "award") or product.clears == "block"
@@ -212,6 +216,19 @@ def _gate(design: Design, gate: Gate) -> INT:
             key=f"gate {gate.kind} {gate.book}",
             value=f"{reach} MTU ahead", allowed=f"{-s.PAST} to {s.WINDOW} MTU",
             remedy="Move the gate closer to delivery.")  # fmt: skip
+    return row
+
+
+def _day_gate(design: Design, gate: Gate, product: Product) -> INT:
+    """Return a gate of a local market on the day before; unsold bids are passed on when their MTU comes within reach."""
+    row = np.zeros(s.GATE_W, np.int64)
+    if gate.kind == "forward":
+        receiving = design.products["mfrr"]
+        row[s.KIND], row[s.LEAD], row[s.COUNT], row[s.TARGET] = s.DAY_FORWARD, s.WINDOW - 1, 1, c.FORWARDED
+        row[s.LEDGER], row[s.MARKET], row[s.KNOWN_MIN] = c.LFM, c.MFRR, math.floor(receiving.publication_min)
+        return row
+    row[s.KIND] = s.DAY_OFFER if gate.kind == "offer" else s.DAY_CLEAR
+    row[s.LEAD], row[s.COUNT] = int(str(product.gate_clock)[:2]), product.most_hours_per_day
     return row
 
 
@@ -276,6 +293,7 @@ def _rules(design: Design) -> FLOAT:
     out[s.TELLS_ALL], out[s.MEASURED_APART] = float(r.transparency == "market"), float(r.validation == "separate")
     out[s.TOLERANCE_FRAC] = r.tso_tolerance_frac
     out[s.OWN_LIMITS] = float(design.products["lfm"].buyer == "DSO" and not design.shared_book)
+    out[s.DAY_BEFORE] = float(design.products["lfm"].gate_clock is not None)
     out[s.AWARDS] = float(any(g.kind == "award" for g in design.gates))
     out[s.REDISPATCH] = float("redispatch" in design.receiving_markets)
     out[s.ID_HALF_SPREAD], out[s.TERMINAL_FACTOR] = r.id_half_spread_eur_per_mwh, r.terminal_factor

@@ -54,6 +54,8 @@ class Product(Record):
     min_run_min: NonNegative
     delivery_threshold_frac: Fraction
     availability_eur_per_mw_h: NonNegative = 0.0
+    gate_clock: Literal["06:00 D-1"] | None = None  # all hours of the next local day at once, instead of the lead times above
+    most_hours_per_day: Annotated[int, Field(ge=1, le=24, strict=True)] = 24  # called per bid and direction; with gate_clock
     curve_volume_frac: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=32)]
     curve_price_frac: Annotated[tuple[NonNegative, ...], Field(min_length=1, max_length=32)]
     sources: Mapping[str, str]

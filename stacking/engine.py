@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .scenario import Library
 
 FLOAT = NDArray[np.float64]
-STATE_ARRAYS = ("control", "state", "ring", "chargers", "world", "prices", "history")
+STATE_ARRAYS = ("control", "state", "ring", "early", "chargers", "world", "prices", "history")
 RESULT_ARRAYS = ("flows", "market", "reward", "observation", "mask", "ended")
 
 
@@ -102,6 +102,7 @@ class Engine:
         self.chargers = np.zeros((b, chargers, s.CHARGER_W), np.float32)
         self.world, self.prices = np.zeros((b, s.WORLD_W)), np.zeros((b, a + 1, s.AREA_W))
         self.history = np.zeros((b, n, remembered), np.float32)
+        self.early = np.zeros((b, n, s.EARLY_W if self.compiled.rules[s.DAY_BEFORE] > 0.0 else 0), np.float32)
         self.flows, self.market = np.zeros((b, n, f.FLOWS_W)), np.zeros((b, f.MARKET_W))
         self.reward, self.ended = np.zeros((b, n)), np.zeros(b, np.bool_)
         self.observation = np.zeros((b, n, v.OBSERVATIONS_W), np.float32)
@@ -214,7 +215,7 @@ class Engine:
         return (
             k.gates, k.products, k.curves, k.rules, k.rules_seen, k.bounds, self._spans, self.params,
             *self._exogenous, self.control, action,
-            self.state, self.ring, self.chargers, self.world, self.prices, self.history,
+            self.state, self.ring, self.early, self.chargers, self.world, self.prices, self.history,
             self.flows, self.market, self.reward, self.observation, self.mask, self.ended,
             self._scratch, self._offers, self._spare, self._before, *self._joint, self._fault, self._chunk,
         )  # fmt: skip

@@ -148,6 +148,8 @@ def check_sharing(design: Design) -> None:
             "rules.change_forwarded = 'price_and_volume' stands beside rules.pooling = true: a member that lowers its part would "
             "break the minimum and granularity of the pool; allowed: 'none', 'price'"
         )
+    if design.products["lfm"].gate_clock is not None:
+        _check_day_before(design)
     until, gate = rules.consent_revocable_until_min, design.products["lfm"].gate_closure_min
     if until is not None:
         least = design.products["mfrr"].gate_closure_min
@@ -157,3 +159,21 @@ def check_sharing(design: Design) -> None:
                 f"rules.consent_revocable_until_min = {until}; allowed: {times} minutes before a block that was "
                 "forwarded to mfrr, off the hours at which other blocks ask for consent; leave it out where consent binds"
             )
+
+
+def _check_day_before(design: Design) -> None:
+    """Demand that a local market of the day before stands with rules that it knows."""
+    kinds = {g.kind for g in design.gates if g.book == "lfm"}
+    strange = sorted(kinds - {"publish", "offer", "clear", "forward"})
+    rules, to = design.rules, [r for r in design.receiving_markets if r != "mfrr"]
+    wrong = [
+        (f"a gate of kind {strange}", strange),
+        (f"a forward gate to {to}", to),
+        (f"rules.position = '{rules.position}'", rules.position in ("dso_counterbuys", "paired")),
+        ("rules.baseline = 'nomination'", rules.baseline == "nomination"),
+        (f"rules.consent = '{rules.consent}'", rules.consent in ("per_day", "standing")),
+        ("several looks of the DSO", sum((g.kind, g.book) == ("clear", "lfm") for g in design.gates) > 1),
+    ]
+    for what, holds in wrong:
+        if holds:
+            raise ValueError(f"products.lfm.gate_clock stands beside {what}, which is not built for a market of the day before")

@@ -11,6 +11,7 @@ from .assets.fleet import change_cars, renew_envelope, unplug_all
 from .build import law, part
 from .columns import background_column
 from .delivery import settle_cars, settle_terminal, settled_imbalance_price
+from .early import bring_day, bring_shift, forget_early, is_over
 from .lookahead import position_mw, publish_market
 from .passed import asked_column
 from .ring import forget_hour, move_row, move_slots, take_plan
@@ -21,7 +22,7 @@ from .units import MTU_PER_HOUR, POWER_EPSILON_MW
 @part
 def begin(
     params: Any, series: Any, draws: Any, sessions: Any, first_session: Any, loads: Any, fleets: Any, state: Any, ring: Any,
-    chargers: Any, world: Any, prices: Any, history: Any,
+    early: Any, chargers: Any, world: Any, prices: Any, history: Any,
 ) -> None:  # fmt: skip
     """Clear the rings of a world and set the start of its scenario.
 
@@ -29,6 +30,7 @@ def begin(
     stands for the balancing prices that an FSP remembers. Consumption is on its reference schedule, also in the days before.
     """
     ring[:] = 0.0
+    early[:] = 0.0
     world[:] = 0.0
     prices[:] = 0.0
     state[:] = 0.0
@@ -79,6 +81,8 @@ def turn_world(
         for a in range(prices.shape[0]):
             for first_cell in (0, s.OTHERS, s.OTHERS + s.SLOTS):
                 move_row(prices[a], first_cell)
+        if rules[s.DAY_BEFORE] > 0.0:
+            bring_shift(world, prices, tick + s.WINDOW - 1)
     for g in range(gates.shape[0]):
         first, count = tick + gates[g, s.LEAD], gates[g, s.COUNT]
         if gates[g, s.TELLS] == 1 and is_published(gates[g], tick):
@@ -90,8 +94,8 @@ def turn_world(
 
 @part
 def turn_row(
-    gates: Any, rules: Any, p: Any, scalars: Any, sessions: Any, first_session: Any, state: Any, ring: Any, chargers: Any,
-    history: Any, flow: Any, tick: int, length: int, work: Any,
+    gates: Any, rules: Any, p: Any, scalars: Any, sessions: Any, first_session: Any, state: Any, ring: Any, early: Any,
+    chargers: Any, history: Any, flow: Any, tick: int, length: int, work: Any,
 ) -> float:  # fmt: skip
     """Turn one portfolio to a tick: cars leave and arrive, the account is written, slots move, results are published.
 
@@ -112,12 +116,16 @@ def turn_row(
             total += flow[k]
         state[s.CASH] += total
         # hours before now hold nothing; the MTU that enters the window holds nothing but the schedule
-        if tick % MTU_PER_HOUR == 0:
+        if tick % MTU_PER_HOUR == 0 and is_over(early, tick // MTU_PER_HOUR - 1):
             forget_hour(ring, tick // MTU_PER_HOUR - 1)
+            if early.shape[0] > 0:
+                forget_early(early, tick // MTU_PER_HOUR - 1)
         move_slots(ring)
         if rules[s.BASELINE] == s.BY_NOMINATION:
             move_row(history, 0)
         take_plan(ring, tick + s.WINDOW - 1, s.SLOTS - 1)
+        if early.shape[0] > 0:
+            bring_day(ring, early, tick + s.WINDOW - 1, s.SLOTS - 1)
     publish_row(gates, p, ring, tick, work)
     return total
 

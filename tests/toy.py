@@ -47,6 +47,7 @@ DESIGNS = (
     "redispatch",
     "onenet_pl",
     "onenet_cy",
+    "onenet_hu",
     "gb_stacking",
 )
 SHARING: tuple[dict[str, Any], ...] = (
@@ -367,7 +368,7 @@ def lively(bounds: NDArray[np.float64], shape: tuple[int, ...], random: np.rando
     return action
 
 
-STATE = ("control", "state", "ring", "chargers", "world", "prices", "history")
+STATE = ("control", "state", "ring", "early", "chargers", "world", "prices", "history")
 RESULTS = ("flows", "market", "reward", "observation", "mask", "ended")
 
 

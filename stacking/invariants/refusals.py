@@ -26,6 +26,7 @@ def check_refusals(step: Step, action: FLOAT) -> None:
     action = np.where(mask, action, 0.0)  # what stands in closed columns means nothing
     others = [v.DA_VOLUME_FRAC, v.ID_POWER_FRAC, v.LFM_SHARE_UP, v.LFM_SHARE_DN]
     alone = ~(mask[..., others] & ((action[..., others] != 0.0) | (np.array(others) == v.DA_VOLUME_FRAC))).any(axis=-1)
+    alone &= step.flows[..., f.CONSENT_ASKED] == 0.0  # no local bid was looked at by a forward gate
     gate = mask[..., v.MFRR_SHARE_UP] & alone & sees_everything(step.design)
     product = step.design.products["mfrr"]
     hours = product.duration_min / 60.0

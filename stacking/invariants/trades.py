@@ -26,11 +26,22 @@ def check_trades(step: Step) -> None:
                 step.demand(f"a {name} sale is never taken back", now >= then, now, then)
                 step.demand(f"{name}: sold <= offered", now <= offered + TOLERANCE_MWH, now, offered)
                 sold += (now - then).sum(axis=(1, 2)) * MTU_H
+        if name == "local":
+            sold += _sold_early_mwh(step)
         step.equal(f"{name}: bought = sold", step.market[:, accepted], sold, TOLERANCE_MWH)
         supplied = step.market[:, accepted] + step.market[:, background]
         if not step.design.joint:  # there one MW serves several needs, and may be bought against another
             need = step.market[:, needed]
             step.demand(f"{name}: bought <= need", supplied <= need + TOLERANCE_MWH, supplied, need)
+
+
+def _sold_early_mwh(step: Step) -> FLOAT:
+    """Return what a local market of the day before sold in this step, (world,), MWh."""
+    if step.engine.early.shape[2] == 0:
+        return np.zeros(step.engine.worlds)
+    fields = slice(s.EARLY_SOLD * s.PLAN_HOURS, (s.EARLY_SOLD + 2) * s.PLAN_HOURS)
+    grown = step.engine.early[..., fields].astype(np.float64) - step.old["early"][..., fields]
+    return np.maximum(grown, 0.0).sum(axis=(1, 2))
 
 
 def check_orders(step: Step) -> None:

@@ -87,6 +87,10 @@ def unknown(lib: Library, setting, tick: int, early: str = "") -> dict[str, np.n
         "near": hour > now // 4 + 3 - one["near"],
         "far": hour > now // 4 + 7 - one["far"],
     }
+    if setting.products["lfm"].gate_clock is not None:  # the DSO publishes what it asks for: today, from 06:00 on tomorrow
+        asked = moment.astimezone(zone).toordinal() + (moment.astimezone(zone).hour >= 6)
+        out["far"] = day > asked - one["far"]
+        out["local"] = np.repeat(day, 4)[: len(mtu)] > asked
     for group, (_, days, clock) in FORECASTS.items():
         # the first day whose forecast of this kind has not been made yet
         first = moment.astimezone(zone).toordinal() + days + (moment.astimezone(zone).hour >= clock)

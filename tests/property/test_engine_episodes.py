@@ -69,7 +69,9 @@ def decide(engine: Engine, tick: int, random: np.random.Generator) -> np.ndarray
 @pytest.fixture(scope="module")
 def libraries():
     keys = scenario_keys("train", len(SIZES) * WORLDS, seed=7)
-    return {n: busy(generate(keys[i * WORLDS : (i + 1) * WORLDS], rows=n, days=1), seed=n) for i, n in enumerate(SIZES)}
+    part = {n: keys[i * WORLDS : (i + 1) * WORLDS] for i, n in enumerate(SIZES)}
+    # a local market of the day before needs a second day
+    return {(n, days): busy(generate(part[n], rows=n, days=days), seed=n) for n in SIZES for days in (1, 2)}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_invariants_hold_whatever_is_decided(libraries, number: int):
         chosen = FLEET[:rows] if rows < 5 else FLEET[::-1]
         owned = [{"fsp": f"owner {k // 2}", "member": k != 1, "collateral_eur": 2e3 if k == 0 else None} for k in range(rows)]
         portfolios = tuple(p.model_copy(update=more) for p, more in zip(chosen, owned, strict=True))
-        engine = Engine(setting, portfolios, libraries[rows], worlds=WORLDS)
+        engine = Engine(setting, portfolios, libraries[rows, 1 + (setting.products["lfm"].gate_clock is not None)], worlds=WORLDS)
         engine.reset(np.arange(WORLDS))
         random = np.random.default_rng([number, rows])
         tick, action = 0, np.zeros(engine.mask.shape)
