@@ -10,8 +10,9 @@ from typing import Any
 from stacking import columns as c
 from stacking import state as s
 from stacking.build import law
+from stacking.passed import asked_column
 from stacking.settlement import forwarded_price
-from stacking.state import ahead, cell, column, hour_cell
+from stacking.state import ahead, cell, column, early_cell, early_sold_mw, hour_cell
 from stacking.units import MTU_H, MTU_PER_HOUR
 
 
@@ -26,13 +27,13 @@ def traded_eur(ring: Any, slot: int, price: float) -> float:
 
 
 @law
-def sold_eur(rules: Any, ring: Any, world: Any, area_prices: Any, slot: int) -> float:
+def sold_eur(rules: Any, ready: float, ring: Any, world: Any, area_prices: Any, slot: int) -> float:
     """Return what local and balancing sales of one MTU will pay if they are delivered in full, EUR.
 
     Local sales as bid, balancing sales at the marginal price (joint procurement: the price of the area), forwarded ones by the
-    rule of the design and less the fee.
+    rule of the design and less the fee, awarded availability at its rate (`ready`, EUR/MW/h).
     """
-    total = 0.0
+    total, fee = 0.0, 0.0 if rules[s.FEE_OF_TSO] > 0.0 else rules[s.FEE]
     for d in range(2):
         sign = 1.0 if d == 0 else -1.0
         local = cell(ring, slot, column(c.LFM, s.SOLD, d))
@@ -40,33 +41,41 @@ def sold_eur(rules: Any, ring: Any, world: Any, area_prices: Any, slot: int) -> 
         passed = cell(ring, slot, column(c.FORWARDED, s.SOLD, d))
         marginal = world[(s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot]
         price = area_prices[slot] if rules[s.BY_AREA] > 0.0 else marginal
-        bid = cell(ring, slot, column(c.FORWARDED, s.PRICE, d))
+        bid = cell(ring, slot, asked_column(rules, d))
         total += sign * local * cell(ring, slot, column(c.LFM, s.PRICE, d)) + sign * own * price
-        total += sign * passed * forwarded_price(int(rules[s.FORWARD_PRICE]), bid, marginal, sign) - rules[s.FEE] * passed
+        total += sign * passed * forwarded_price(int(rules[s.FORWARD_PRICE]), bid, marginal, sign) - fee * passed
+        if rules[s.AWARDS] > 0.0:
+            total += ready * cell(ring, slot, column(c.LFM, s.OFFERED, d))
     return total * MTU_H
 
 
 @law
-def planned_eur(series: Any, ring: Any, tick: int, length: int) -> float:
-    """Return what the day-ahead plan beyond the window will pay, EUR."""
+def planned_eur(series: Any, ring: Any, early: Any, tick: int, length: int) -> float:
+    """Return what the day-ahead plan and local sales of the day before will pay beyond the window, EUR."""
     total, first = 0.0, tick + s.WINDOW
     for hour in range(first // MTU_PER_HOUR, tick // MTU_PER_HOUR + s.PLAN_HOURS):
-        power = hour_cell(ring, s.PLAN_BATTERY, hour) + hour_cell(ring, s.PLAN_FLEET, hour)
-        if power != 0.0:
+        local = 0.0
+        if early.shape[0] > 0:
+            for d in range(2):
+                sold = early_cell(early, s.EARLY_SOLD + d, hour)
+                local += (1.0 if d == 0 else -1.0) * sold * early_cell(early, s.EARLY_PRICE + d, hour)
+        power = hour_cell(ring, s.PLAN_BATTERY, hour) - early_sold_mw(early, hour) + hour_cell(ring, s.PLAN_FLEET, hour)
+        if power != 0.0 or local != 0.0:
             for tau in range(max(first, hour * MTU_PER_HOUR), min(length, (hour + 1) * MTU_PER_HOUR)):
-                total += power * MTU_H * series[tau, c.DA_PRICE]
+                total += (power * series[tau, c.DA_PRICE] + local) * MTU_H
     return total
 
 
 def claims(
-    rules: Any, params: Any, series: Any, length: Any, control: Any, ring: Any, world: Any, prices: Any, rows: Any, out: Any
-) -> None:
+    rules: Any, ready: float, params: Any, series: Any, length: Any, control: Any, ring: Any, early: Any, world: Any, prices: Any,
+    rows: Any, out: Any,
+) -> None:  # fmt: skip
     """Write what learners have sold and bought and is not settled yet, EUR; nothing at the start and at the end of an episode.
 
     Args:
-        rules: (RULES_W,); params: (portfolio, PARAMS_W).
+        rules: (RULES_W,); ready: rate of awarded availability, EUR/MW/h; params: (portfolio, PARAMS_W).
         series, length: of the scenario library.
-        control, ring, world, prices: state of the engine.
+        control, ring, early, world, prices: state of the engine.
         rows: (learner,) portfolio of each.
         out: (world, learner), written.
     """
@@ -81,5 +90,5 @@ def claims(
                 tau = tick + slot - s.PAST
                 if tau < length[k]:
                     total += traded_eur(ring[b, row], slot, series[k, tau, c.DA_PRICE])
-                    total += sold_eur(rules, ring[b, row], world[b], prices[b, home], slot)
-            out[b, i] = total + planned_eur(series[k], ring[b, row], tick, length[k])
+                    total += sold_eur(rules, ready, ring[b, row], world[b], prices[b, home], slot)
+            out[b, i] = total + planned_eur(series[k], ring[b, row], early[b, row], tick, length[k])

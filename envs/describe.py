@@ -12,7 +12,7 @@ from stacking.layout import LAYOUT_VERSION, Field, observation_layout
 
 from .config import EnvConfig, env_config
 from .ids import settings_of
-from .scaling import COLUMN, HIGHEST, LOWEST, PRICE_REACH, PRICE_STEP
+from .scaling import COLUMN, HIGHEST, LEAD, LOWEST, NEXT_DAY, PRICE_REACH, PRICE_STEP
 from .spaces import level_counts, price_table, scale_of
 from .worlds import Worlds, fixed_decisions
 
@@ -60,7 +60,8 @@ def _action(k: int, field: Field, worlds: Worlds, config: EnvConfig) -> dict[str
     low, high, scaling = field.low, field.high, _between(field.low, field.high)
     if k in prices:
         low, high = float(prices[k][LOWEST]), float(prices[k][HIGHEST])
-        scaling = f"day-ahead price + {PRICE_STEP:g} sinh({PRICE_REACH:g} x), cut to the product's limits"
+        hours = "mean day-ahead price of the next day" if prices[k][LEAD] == NEXT_DAY else "day-ahead price"
+        scaling = f"{hours} + {PRICE_STEP:g} sinh({PRICE_REACH:g} x), cut to the product's limits"
     fixed = float(fixed_decisions(config, config.choice)[k])
     return {
         "name": field.name, "unit": field.unit, "low": low, "high": high, "stands_for": scaling,

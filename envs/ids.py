@@ -20,6 +20,8 @@ NAMES: dict[str, str] = {
     "norflex": "NorFlex",
     "norflex_eam": "NorFlexEam",
     "onenet": "OneNet",
+    "onenet_cy": "OneNetCy",
+    "onenet_hu": "OneNetHu",
     "onenet_pl": "OneNetPl",
     "opentunity": "Opentunity",
     "parallel": "Parallel",

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stacking import columns as c
 from stacking import state as s
 from stacking.build import build
 from stacking.engine import Engine
@@ -86,17 +87,18 @@ class Rewards:
 
     def _value(self) -> FLOAT:
         """Return the utility of the net revenue so far, (B, L)."""
-        c = self.config
+        known = self.config
         cash = self.engine.state[:, self.rows, s.CASH]
         if self._idle is not None:
             cash = cash - self._idle[1][self.engine.scenario, self.engine.clock]
-        return utility(cash, c.risk_weight, c.risk_tail_frac, c.risk_threshold_eur or 0.0)
+        return utility(cash, known.risk_weight, known.risk_tail_frac, known.risk_threshold_eur or 0.0)
 
     def _claimed(self) -> FLOAT:
         """Return what is sold and bought and not settled yet, (B, L)."""
         e = self.engine
-        self._claims(e.compiled.rules, e.params, e.library.series, e.library.length, e.control, e.ring, e.world, e.prices,
-                     self.rows, self._worth)  # fmt: skip
+        ready = float(e.compiled.products[c.LFM, s.READY_EUR_PER_MW_H])
+        self._claims(e.compiled.rules, ready, e.params, e.library.series, e.library.length, e.control, e.ring, e.early, e.world,
+                     e.prices, self.rows, self._worth)  # fmt: skip
         return self._worth
 
 

@@ -11,14 +11,19 @@ from typing import Any
 
 from stacking import layout as v
 from stacking.build import index, law
+from stacking.columns import FORECAST_HOURS
 from stacking.units import MTU_PER_HOUR
 
 PRICE_STEP, PRICE_REACH = 20.0, 6.2  # price = reference + 20 sinh(6.2 x): 20 EUR/MWh near 0, 4,927 EUR/MWh at the ends
+DAY_HOURS = 24
 PRICE_UNIT = 50.0  # EUR/MWh that are seen as asinh(1)
 
 # ---- columns of the tables that the loops read -------------------------------------------------------------------------
-COLUMN, SHARE, LEAD, LOWEST, HIGHEST = range(5)  # of a price: its action column, that of its share, MTU from gate to delivery,
-PRICE_W = 5  # and the limits of its product, EUR/MWh
+# of a price: its action column, that of its share, MTU from gate to delivery (NEXT_DAY: all hours of the next local day), and
+# the limits of its product, EUR/MWh
+COLUMN, SHARE, LEAD, LOWEST, HIGHEST = range(5)
+PRICE_W = 5
+NEXT_DAY = -1
 
 
 # ---- laws ---------------------------------------------------------------------------------------------------------------
@@ -110,9 +115,15 @@ def reference_price(observation: Any, lead: int) -> float:
 
     Args:
         observation: (OBSERVATIONS_W,) of a row.
-        lead: MTU from now to that MTU.
+        lead: MTU from now to that MTU; NEXT_DAY: the mean of the hours of the next day that are shown.
     """
     left = int(MTU_PER_HOUR * float(observation[v.HOURS_TO_END]) + 0.5)  # an episode ends at midnight: it tells the quarter
+    if lead == NEXT_DAY:
+        total, first = 0.0, left // MTU_PER_HOUR % DAY_HOURS  # an hour off where the clock changes before the end
+        last = min(FORECAST_HOURS, first + DAY_HOURS)
+        for hour in range(first, last):
+            total += observation[v.DA + hour]
+        return total / (last - first)
     return 1.0 * float(observation[v.DA + (-left % MTU_PER_HOUR + lead) // MTU_PER_HOUR])
 
 

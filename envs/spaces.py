@@ -21,12 +21,12 @@ from stacking.compile import Compiled
 from stacking.layout import Field
 from stacking.portfolio import Portfolio
 
-from .scaling import PRICE_UNIT, plain, squashed
+from .scaling import NEXT_DAY, PRICE_UNIT, plain, squashed
 
 FLOAT = NDArray[np.float64]
 INT = NDArray[np.int64]
 
-MARKET_POWER = ("need_forecast", "lfm_need_h")  # beginnings of the names of columns that are MW of a market
+MARKET_POWER = ("need_forecast", "lfm_need_h", "forwarded_all_")  # beginnings of the names of columns that are MW of a market
 MOVES = {"da_price_h": 1, "lfm_need_h": 1, "lfm_limit_h": 1, "lag": -1}  # series of columns: from where numbers move on
 FIXED_UNITS = {"EUR/MWh": PRICE_UNIT, "h": 24.0 * 7.0, "MTU": 96.0}
 
@@ -172,11 +172,12 @@ def price_table(compiled: Compiled) -> FLOAT:
     """Return the action columns that are prices, for `stacking.envs.scaling` (price, PRICE_W)."""
     rows = []
     for gate in compiled.gates:
-        if gate[s.KIND] == s.OFFER:
-            product = compiled.products[gate[s.MARKET]]
+        if gate[s.KIND] in (s.OFFER, s.DAY_OFFER):
+            early = gate[s.KIND] == s.DAY_OFFER
+            product = compiled.products[c.LFM if early else gate[s.MARKET]]
             for direction in (c.UP, c.DN):
-                share = int(gate[s.ACTION]) + direction
-                rows.append([share + 2, share, gate[s.LEAD], product[s.PRICE_FLOOR], product[s.PRICE_CAP]])
+                share = (v.LFM_OFFER if early else int(gate[s.ACTION])) + direction
+                rows.append([share + 2, share, NEXT_DAY if early else gate[s.LEAD], product[s.PRICE_FLOOR], product[s.PRICE_CAP]])
     return np.array(rows, np.float64)
 
 

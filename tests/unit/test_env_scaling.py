@@ -152,7 +152,7 @@ def test_observations_are_scaled_by_their_units(kind: str) -> None:
         for k, field in enumerate(FIELDS):
             if field.unit == "EUR/MWh":
                 wanted[k] = np.arcsinh(raw[k] / 50.0)
-            elif field.name == "need_forecast" or field.name.startswith("lfm_need"):
+            elif field.name.startswith(("need_forecast", "lfm_need", "forwarded_all")):
                 wanted[k] = np.arcsinh(raw[k] / portfolio.connection_mw)
             elif field.unit == "MW":
                 wanted[k] = raw[k] / portfolio.connection_mw
@@ -161,6 +161,8 @@ def test_observations_are_scaled_by_their_units(kind: str) -> None:
         wanted[AT["da_known_hours"]] /= 36.0
         wanted[AT["hours_to_end"]] /= 168.0
         wanted[AT["load_resting_mtu"]] /= 96.0
+        wanted[AT["forward_changes"]] /= 2.0
+        wanted[AT["consent_revocable_h"]] /= 3.0
         wanted[v.TIER_KIND : v.TIER_KIND + v.TIERS] /= 2.0
         assert seen == pytest.approx(wanted, rel=2e-7, abs=1e-7)
         moved += int((env.worlds._last != 0.0).sum())
