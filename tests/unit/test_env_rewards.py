@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from stacking import columns as c
 from stacking import flows as f
 from stacking import layout as v
 from stacking import state as s
@@ -15,6 +17,7 @@ from stacking.engine import Engine
 from stacking.envs import StackingEnv
 from stacking.envs.rewards import utility
 from stacking.experiments.runner import Contest, run
+from stacking.scenario import Library
 
 from ..env_toy import library, lively, portfolios, single
 from ..toy import DESIGNS, LFM, UP, balancing, consents, design, local, merged, need, portfolio, tso_needs_up
@@ -88,17 +91,91 @@ def test_a_hand_solved_award_is_paid_when_the_markets_clear() -> None:
     assert awarded == pytest.approx(wanted, abs=1e-4)
 
 
-def test_a_forwarded_sale_is_claimed_at_the_price_of_the_rule_and_less_the_fee() -> None:
+@pytest.mark.parametrize(
+    ("rules", "fee", "price"),
+    [
+        ({}, 3.0, 70.0),
+        ({"forward_fee_payer": "tso"}, 0.0, 70.0),
+        ({"change_forwarded": "price"}, 3.0, 60.0),
+    ],
+)
+def test_a_forwarded_sale_is_claimed_at_the_price_of_the_rule_and_less_the_fee(rules, fee: float, price: float) -> None:
     """2 MW go to the DSO at 70 (35 EUR an MTU), 2 MW unsold are forwarded and taken as bid, less a fee of 3 EUR/MWh."""
-    decisions = {0: {**local("up", 1.0, 70.0)[0], **consents(1.0)}}
-    rules = {"forward_fee_eur_per_mwh": 3.0, "forward_price": "as_bid"}
+    repriced = balancing("up", 0.0, 60.0) if rules.get("change_forwarded") else {}
+    decisions = merged({0: {**local("up", 1.0, 70.0)[0], **consents(1.0)}}, repriced)
+    rules = {"forward_fee_eur_per_mwh": 3.0, "forward_price": "as_bid", **rules}
     settled, flows = hand_solved("settlement", decisions, "norflex_eam", **rules)
     awarded, _ = hand_solved("award", decisions, "norflex_eam", **rules)
-    assert flows[8:, f.CASH_FORWARDED].tolist() == pytest.approx([0.5 * 70.0] * 4)
-    assert flows[8:, f.CASH_FEE].tolist() == pytest.approx([-0.5 * 3.0] * 4)
-    assert awarded[7] == pytest.approx(0.5 * 67.0, abs=1e-4)
-    assert sum(awarded[:8]) == pytest.approx(140.0 + 33.5, abs=1e-4)
+    assert flows[8:, f.CASH_FORWARDED].tolist() == pytest.approx([0.5 * price] * 4)
+    assert flows[8:, f.CASH_FEE].tolist() == pytest.approx([-0.5 * fee] * 4)
+    assert awarded[7] == pytest.approx(0.5 * (price - fee), abs=1e-4)
+    assert sum(awarded[:8]) == pytest.approx(140.0 + 0.5 * (price - fee), abs=1e-4)
     assert sum(awarded) == pytest.approx(sum(settled))
+
+
+def forecast_needs(days: int) -> Library:
+    """Return scenarios in which the DSO expects a need of 3 MW up in every fourth hour and pays for it."""
+    lib = library(days=days)
+    local, hourly = lib.local.copy(), lib.local_hourly.copy()
+    hourly[:, :, [c.LFM_NEED_FAR, c.LFM_NEED_NEAR]] = np.where(np.arange(hourly.shape[3]) % 4 == 1, 3.0, 0.0)
+    hourly[:, :, [c.LFM_LIMIT_FAR, c.LFM_LIMIT_NEAR]] = 500.0
+    local[..., c.background_column(UP) + c.VOLUME] = 0.0  # nobody else offers
+    local[..., c.background_column(UP) + c.LIMIT] = 500.0
+    return replace(lib, local=local, local_hourly=hourly)
+
+
+def test_a_local_sale_of_the_day_before_is_claimed_when_it_is_made_and_kept_out_of_the_day_plan() -> None:
+    """At 06:00 the DSO buys hours of the next day: that is the award; at noon only what is traded day-ahead is added."""
+    env = single("stacking/OneNetHu-v0", portfolio="battery", library=forecast_needs(2), reward="award", reward_scale_eur=1.0)
+    sales, plans = 0, 0
+    for scenario in range(6):
+        env.reset(options={"scenario": scenario})
+        for tick in range(120):
+            numbers = np.full(v.ACTIONS_W, -1.0)
+            numbers[[v.ID_POWER_FRAC, v.LFM_PRICE_UP]] = 0.0
+            numbers[v.LFM_SHARE_UP] = 1.0
+            if tick == 96:
+                numbers[[v.DA_VOLUME_FRAC, v.DA_END_CONTENT_FRAC]] = 1.0
+            before = env.worlds.rewards._claimed()[0, 0]
+            reward = env.step(numbers)[1]
+            change, engine = reward - env.engine.reward[0, 0], env.engine
+            assert env.worlds.rewards._claimed()[0, 0] - before == pytest.approx(change, abs=1e-6)
+            early = engine.early[0, 0].reshape(s.EARLY_FIELDS, s.PLAN_HOURS).astype(float)
+            sold = (early[s.EARLY_SOLD] * early[s.EARLY_PRICE]).sum()
+            if tick == 72:  # 18 hours after noon
+                assert change == pytest.approx(sold, rel=1e-6, abs=1e-6)
+                sales += sold > 0.0
+            if tick == 96 and engine.ring[0, 0, s.PLAN : s.PLAN + s.PLAN_HOURS].any():
+                hours = np.arange(s.PLAN_HOURS)
+                hours = 24 + (hours - 24) % s.PLAN_HOURS  # the hour that a cell stands for, from noon on
+                series = library(days=2).series[scenario, :, c.DA_PRICE]
+                traded = engine.ring[0, 0, s.PLAN : s.PLAN + s.PLAN_HOURS] - early[s.EARLY_SOLD] + early[s.EARLY_SOLD + 1]
+                value = sum(
+                    mw * series[4 * h : 4 * h + 4].sum() * 0.25 for h, mw in zip(hours, traded, strict=True) if 36 <= h < 60
+                )
+                assert change == pytest.approx(value, rel=1e-4, abs=0.05)
+                plans += abs(value) > 1.0
+    assert sales >= 2
+    assert plans >= 2
+
+
+def test_awarded_availability_is_claimed_at_its_rate() -> None:
+    """OneNet Cyprus pays 20 EUR/MW/h for being ready, from the award on."""
+    env = single("stacking/OneNetCy-v0", portfolio="battery", library=forecast_needs(1), reward="award", reward_scale_eur=1.0)
+    awards = 0
+    for scenario in range(6):
+        env.reset(options={"scenario": scenario})
+        for _ in range(40):
+            numbers = np.full(v.ACTIONS_W, -1.0)
+            numbers[[v.ID_POWER_FRAC, v.LFM_PRICE_UP, v.LFM_PRICE_DN]] = 0.0
+            numbers[[v.LFM_SHARE_UP, v.LFM_SHARE_DN]] = 1.0
+            reward = env.step(numbers)[1]
+            change, awarded = reward - env.engine.reward[0, 0], env.engine.flows[0, 0, f.AWARDED]
+            others = env.engine.flows[0, 0, [f.CASH_READY, f.CASH_LFM, f.CASH_MFRR, f.CASH_FORWARDED]]
+            if awarded > 0.0 and not others.any() and not env.engine.market[0, f.ACCEPTED_LFM_MWH]:
+                assert change == pytest.approx(20.0 * awarded, rel=1e-6)
+                awards += 1
+    assert awards > 3
 
 
 # ---- risk ------------------------------------------------------------------------------------------------------------

@@ -71,6 +71,20 @@ def test_the_reference_of_a_price_is_the_day_ahead_price_of_its_delivery() -> No
     assert seen == {0, 1, 2, 3}
 
 
+def test_the_reference_of_a_bid_for_the_next_day_is_the_mean_of_its_hours() -> None:
+    env = single("stacking/OneNetHu-v0", portfolio="battery", library=library(days=2))
+    env.reset(options={"scenario": 1})
+    opened = []
+    for tick in range(200):
+        raw, is_open = env.engine.observation[0, 0].copy(), env.action_masks()
+        env.step(np.zeros(v.ACTIONS_W))
+        if is_open[v.LFM_PRICE_UP]:
+            opened.append(tick)
+            hours = raw[v.DA + 18 : v.DA + 36].astype(float)  # at 06:00 midnight is 18 hours away, and 36 hours are shown
+            assert env.worlds._action[0, 0, v.LFM_PRICE_UP] == pytest.approx(hours.mean(), rel=1e-6)
+    assert opened == [72]
+
+
 def test_numbers_become_the_decisions_that_the_engine_takes() -> None:
     env = made()
     env.step(np.zeros(v.ACTIONS_W, np.float32))  # tick 0: noon, every gate is open
