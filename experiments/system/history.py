@@ -15,6 +15,7 @@ from stacking.invariants.step import Step
 from stacking.units import MTU_H, MTU_MIN
 
 from .bid_pay import delivered_mwh, ordered_mwh, paid_eur
+from .clearings import Clearings
 from .gate_refusals import refused_by_gate
 
 FLOAT = NDArray[np.float64]
@@ -60,6 +61,7 @@ class BidHistory:
         self._scenario = engine.scenario.copy()
         self._stages = np.zeros((*shape, len(STAGES)))
         self._refused = np.zeros((*shape, CODES_W))
+        self._clearings = Clearings(engine)
         self._before: Snapshot = engine.snapshot()
 
     def record(self, action: FLOAT) -> None:
@@ -99,7 +101,7 @@ class BidHistory:
 
     def _add_refusals(self, step: Step, before: Snapshot, action: FLOAT) -> None:
         """Add what the gates refused, in equal parts to the MTU of a block."""
-        for market, d, lead, count, refused in refused_by_gate(self.engine, before, action):
+        for market, d, lead, count, refused in refused_by_gate(self._clearings, before, action):
             part = np.where(np.abs(refused) > NOTHING, refused, 0.0) / count
             for world in np.flatnonzero(step.moved & (part != 0.0).any(axis=(1, 2))):
                 at = int(step.tick[world]) + lead
