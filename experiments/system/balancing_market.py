@@ -16,7 +16,7 @@ from stacking import state as s
 from stacking.columns import background_column
 from stacking.coordination import gather_offers
 from stacking.forwarding import fit_offers
-from stacking.grid import buy_within_limits
+from stacking.grid import buy_within_limits, count_refused
 from stacking.markets.merit_order import (
     OFFER_ACCEPTED,
     OFFER_LEDGER,
@@ -46,7 +46,7 @@ def clear_balancing(books: Books, gate: NDArray[np.int64]) -> None:
             continue
         n = gather_offers(books.ring, books.priority, c.MFRR, d, slot, 0, rows, books.offers)
         auction, mine = _bought(books, n, d, float(need), first)
-        books.note_refusals(c.MFRR, d, int(gate[s.LEAD]))
+        _note_refusals(books, n, auction, int(gate[s.LEAD]))
         books.balance[(s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot] = auction.price
         books.out.auctions.append(auction)
         books.out.bills.append(_bill(books, auction))
@@ -58,6 +58,17 @@ def clear_balancing(books: Books, gate: NDArray[np.int64]) -> None:
         for offer in books.offers[:n]:
             if offer[OFFER_ACCEPTED] > POWER_EPSILON_MW:
                 books.sell(int(offer[OFFER_ROW]), int(offer[OFFER_LEDGER]), d, first, 1, float(offer[OFFER_ACCEPTED]))
+
+
+def _note_refusals(books: Books, n: int, auction: Auction, lead: int) -> None:
+    """Note what the grid kept from being bought, of own and of forwarded bids apart; the law adds both up by portfolio."""
+    books.flow[:] = 0.0
+    for ledger in (c.MFRR, c.FORWARDED) if books.rules[s.GRID_CHECK] > 0.0 else ():
+        chosen = books.offers[:n, OFFER_LEDGER] == ledger
+        count_refused(
+            books.offers[:n][chosen], books.spare[:n][chosen], int(chosen.sum()), auction.sign, auction.price, books.flow
+        )
+        books.note_refusals(ledger, auction.direction, lead)
 
 
 def match(books: Books, gate: NDArray[np.int64], sold_before: FLOAT) -> None:

@@ -15,6 +15,7 @@ from ..paired import paired_differences
 from ..stats import RESAMPLES, Interval
 from ..tables import bracketed, number, render, wrapped
 from .harm import MARGIN_FRAC, MEASURES, no_harm
+from .tally import PARTIES, party_column
 
 PRICE = "EUR/MWh"
 COSTS = (
@@ -51,6 +52,7 @@ METRICS: tuple[Metric, ...] = (
     _of("tso_fsp_eur", "of this to FSPs for activation", EUR, "payments"),
     _of("tso_penalty_eur", "penalties", EUR, "payments"),
     _of("tso_imbalance_eur", "imbalance of FSPs", EUR, "payments"),
+    *(_of(party_column(name), name, EUR, "cash of each party, together 0") for name in PARTIES),
     _of("offered_lfm_mwh", "offered, local", MWH, "volumes"),
     _of("offered_mfrr_mwh", "offered, mFRR", MWH, "volumes"),
     _of("forwarded_mwh", "forwarded", MWH, "volumes"),

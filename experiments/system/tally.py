@@ -31,6 +31,11 @@ FLOW_SUMS = tuple(
                   f.DOUBLE_SELECTED, f.DOUBLE_ACTIVATED, f.UNDELIVERED_LFM, f.UNDELIVERED_MFRR)
 )  # fmt: skip
 PRICES = (("mfrr_up", f.PRICE_MFRR_UP), ("mfrr_dn", f.PRICE_MFRR_DN), ("imbalance", f.PRICE_IMBALANCE))
+PARTIES = ("FSPs", "DSO", "TSO", "other people", *dict.fromkeys(
+    label.counterpart for label in f.CASH_LABELS if label.counterpart not in ("DSO", "TSO")
+))  # fmt: skip
+"""Who receives and pays."""
+
 BILL = {
     "lfm_mwh": "lfm_others_mwh", "mfrr_mwh": "mfrr_others_mwh",
     "cost_lfm_eur": "cost_others_lfm_eur", "cost_mfrr_eur": "cost_others_mfrr_eur",
@@ -164,6 +169,7 @@ class Tally:
         row["dso_paid_eur"] = row["dso_fsp_eur"] + row["dso_others_eur"] + row["dso_counter_eur"]
         row["tso_paid_eur"] = row["tso_fsp_eur"] + row["tso_others_eur"] + row["tso_penalty_eur"] + row["tso_imbalance_eur"]
         row["lfm_price"] = row["dso_paid_eur"] / row["lfm_bought_mwh"] if row["lfm_bought_mwh"] > 0.0 else float("nan")
+        row.update(_net_by_party(row, flows))
         row.update(self._concentration(world))
         row.update(self._entry(world))
         row.update(self._signals(world))
@@ -195,3 +201,25 @@ class Tally:
             "price_corr": correlation(both),
             "price_gap": mean_gap(both),
         }
+
+
+def _net_by_party(row: dict[str, float], flows: FLOAT) -> dict[str, float]:
+    """Return what each party received less what it paid, EUR: together nothing. `asset`: wear, `scenario`: energy left."""
+    net = dict.fromkeys(PARTIES, 0.0)
+    for label in f.CASH_LABELS:
+        if label.counterpart not in ("DSO", "TSO"):
+            net[label.counterpart] -= float(flows[label.column])
+    net["FSPs"] = float(flows[: f.CASH_W].sum())
+    net["DSO"], net["TSO"] = -row["dso_paid_eur"], -row["tso_paid_eur"]
+    net["other people"] = row["dso_others_eur"] + row["tso_others_eur"]
+    net["power exchange"] += row["dso_counter_eur"]
+    return {party_column(name): value for name, value in net.items()}
+
+
+def party_column(name: str) -> str:
+    """Return the column of a party.
+
+    >>> party_column("power exchange")
+    'net_power_exchange_eur'
+    """
+    return f"net_{name.replace(' ', '_').lower()}_eur"
