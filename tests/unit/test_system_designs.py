@@ -22,7 +22,7 @@ from stacking.experiments.system.missing import missing_figures
 from stacking.experiments.system.play import cases_of, play
 from stacking.experiments.system.tally import PARTIES, Tally, party_column
 from stacking.invariants import check_step
-from stacking.network import compile_network, load_network
+from stacking.network import Network, compile_network, load_network
 from stacking.portfolio import Portfolio
 from stacking.scenario import Library, generate, scenario_keys
 
@@ -50,9 +50,11 @@ from ..toy import (
 Decisions = Mapping[int, Mapping[str, float]] | Mapping[tuple[int, int], Mapping[str, float]]
 
 
-def tallied(rules: Design, lib: Library, decisions: Decisions, portfolios: tuple[Portfolio, ...] = ()) -> dict[str, float]:
+def tallied(
+    rules: Design, lib: Library, decisions: Decisions, portfolios: tuple[Portfolio, ...] = (), network: Network | None = None
+) -> dict[str, float]:
     """Play scenario 0 with decisions by tick (portfolio 0) or (tick, portfolio) and return its row, wear 10 EUR/MWh."""
-    engine = Engine(rules, portfolios or (portfolio(wear=10.0),), lib, backend="python")
+    engine = Engine(rules, portfolios or (portfolio(wear=10.0),), lib, backend="python", network=network)
     tally, names = Tally(engine), engine.compiled.layout.names
     table = {key if isinstance(key, tuple) else (key, 0): columns for key, columns in decisions.items()}
     for tick in range(int(lib.length[0])):
@@ -149,6 +151,27 @@ def test_a_limit_that_the_optimisation_pays_to_exceed():
     row = tallied(design("onenet"), lib, balancing("up", 0.5, 40.0))
     agrees(row, lfm_need_mwh=0.0, lfm_unserved_mwh=0.0, mfrr_bought_mwh=2.0, mfrr_others_mwh=0.0)
     agrees(row, violation_caused_mwh=1.5, exceeded_mwh=1.5, exceeded_eur=30.0)
+
+
+def test_a_feeder_inside_an_area_is_served_by_the_same_activation():
+    """A feeder needs 1 MW up and the area around it 2 MW; a offers 2 MW at 100 in the feeder, b 2 MW at 110 beside it.
+
+    a alone is called and meets both needs, 1 + 2 MWh in an hour; its 2 MWh stand in the feeder's auctions only. Without it the
+    feeder has nobody, the area has b: pivotal in the feeder's four auctions, nobody in the area's four.
+    """
+    network = load_network("norflex")
+    pair = tuple(
+        portfolio(name, wear=10.0).model_copy(update={"node": node})
+        for name, node in (("a", "Agder feeder 1"), ("b", "Agder feeder 3"))
+    )
+    names = compile_network(network, pair).names
+    lib = library(rows=2, areas=len(names))
+    tso_needs_up(lib, 2.0, 80.0, 50.0, first=BLOCK)
+    for name, mw in (("Agder feeder 1", 1.0), ("Agder", 2.0)):
+        need(lib, LFM, UP, mw, limit=400.0, first=BLOCK, area=names.index(name))
+    row = tallied(design("onenet"), lib, by_row(r0=balancing("up", 0.5, 100.0), r1=balancing("up", 0.5, 110.0)), pair, network)
+    agrees(row, lfm_need_mwh=3.0, lfm_bought_mwh=3.0, lfm_fsp_mwh=2.0, lfm_hhi=1.0, lfm_auctions=8, lfm_pivotal_auctions=4)
+    agrees(row, mfrr_need_mwh=2.0, mfrr_bought_mwh=2.0, mfrr_others_mwh=0.0, social_cost_eur=20.0, exceeded_mwh=0.0)
 
 
 def test_what_both_directions_need_of_each_other_is_bought_apart():
