@@ -22,7 +22,7 @@ from .markets import joint
 from .markets.merit_order import OFFER_W
 from .network import Network, compile_network, default_network
 from .portfolio import Portfolio
-from .procurement import bids_needed
+from .procurement import NODES_W, bids_needed
 
 if TYPE_CHECKING:
     from .scenario import Library
@@ -117,7 +117,7 @@ class Engine:
         many = bids_needed(rows, areas, self.compiled.curves.shape[1]) if self.design.joint else 1
         pieces = joint.pieces_needed(many, areas + 1)
         return (
-            np.zeros((own, many, joint.BIDS_W)), np.zeros((own, areas + 1, joint.AREAS_W)),
+            np.zeros((own, many, joint.BIDS_W)), np.zeros((own, areas + 1, NODES_W)),
             np.zeros((own, joint.PIECES_W, pieces)), np.zeros((own, joint.LINKS_W, pieces), np.int64),
             np.zeros((own, areas + 1, joint.LISTS_W), np.int64),
         )  # fmt: skip

@@ -87,7 +87,7 @@ def _run_gates(books: Books) -> None:
 def _confirm(step: Step, books: Books) -> None:
     """Compare with what the engine holds after the step."""
     engine, world = step.engine, books.world
-    for name, at in SUMS:
+    for name, at in (*SUMS, *((("violated_mwh", f.VIOLATED_MWH),) if step.design.joint else ())):
         _same(step, books, name, books.out.sums[at], step.market[world, at])
     columns = [column(ledger, s.SOLD, d) for ledger in range(c.LEDGERS_W) for d in range(2)]
     columns += [column(c.FORWARDED, s.OFFERED, d) for d in range(2)]

@@ -23,7 +23,18 @@ from stacking.coordination import beyond_mw, gather_offers
 from stacking.markets import joint as j
 from stacking.markets.cost_split import clear_and_split
 from stacking.markets.merit_order import OFFER_ROW, background_alone_mw
-from stacking.procurement import add_balancing, add_local, bids_needed, list_offers, penalties, set_limits
+from stacking.procurement import (
+    ASKED_LOWER_MW,
+    NODES_W,
+    add_balancing,
+    add_local,
+    asked_mw,
+    bids_needed,
+    list_offers,
+    missing_mw,
+    penalties,
+    set_limits,
+)
 from stacking.units import MTU_H, POWER_EPSILON_MW
 
 from .auction import BOOL, FLOAT, Auction
@@ -39,7 +50,7 @@ class Problem:
 
     Attributes:
         bids: (n, BIDS_W) accepted MW included; own: how many of them are of portfolios, local: how many of the rest are local.
-        row: (own,) portfolio of each; nodes: (A + 1, AREAS_W) limits, prices, shortfalls; the last is the balancing area.
+        row: (own,) portfolio of each; nodes: (A + 1, NODES_W) limits, prices, shortfalls; the last is the balancing area.
         needed_mw: net need of the balancing area, + = up; reference: price that the root's is nearest to, EUR/MWh.
     """
 
@@ -87,7 +98,7 @@ def _problem(books: Books, first: int) -> Problem:
     slot, at, root, rows = books.slot(first), books.series[first], len(books.spans), books.engine.rows
     curves, product = books.engine.compiled.curves, books.engine.compiled.products[c.MFRR]
     bids = np.zeros((bids_needed(rows, root, curves.shape[1]), j.BIDS_W))
-    nodes = np.zeros((root + 1, j.AREAS_W))
+    nodes = np.zeros((root + 1, NODES_W))
     n, owners = 0, []
     for d, offers in enumerate((books.offers, books.spare)):
         count = gather_offers(books.ring, books.priority, c.MFRR, d, slot, 0, rows, offers)
@@ -126,7 +137,7 @@ def _cleared(books: Books, problem: Problem, bids: FLOAT) -> tuple[FLOAT, FLOAT]
 
 
 def _without_each(books: Books, problem: Problem) -> tuple[NDArray[np.int64], FLOAT]:
-    """Return the portfolios of which anything is accepted and the nodes (k, A + 1, AREAS_W) of the optimisation without each."""
+    """Return the portfolios of which anything is accepted and the nodes (k, A + 1, NODES_W) of the optimisation without each."""
     accepted = problem.bids[: problem.own, j.BID_ACCEPTED_MW] > POWER_EPSILON_MW
     sellers = np.unique(problem.row[accepted])
     if len(sellers) == 0:
@@ -136,11 +147,11 @@ def _without_each(books: Books, problem: Problem) -> tuple[NDArray[np.int64], FL
     return sellers, _cleared(books, problem, bids)[1]
 
 
-def _pivotal(books: Books, without: tuple[NDArray[np.int64], FLOAT], node: int, column: int, missing: float) -> BOOL:
-    """Return the portfolios without which more of a need is missing, (F,); column: SHORTFALL_MW (up) or SURPLUS_MW (down)."""
+def _pivotal(books: Books, without: tuple[NDArray[np.int64], FLOAT], node: int, d: int, missing: float) -> BOOL:
+    """Return the portfolios without which more of the need of a node is missing, (F,)."""
     found = np.zeros(books.engine.rows, dtype=bool)
-    sellers, nodes = without
-    found[sellers] = nodes[:, node, column] > missing + POWER_EPSILON_MW
+    for row, nodes in zip(*without, strict=True):
+        found[row] = missing_mw(nodes[node], d) > missing + POWER_EPSILON_MW
     return found
 
 
@@ -151,10 +162,9 @@ def _local_needs(books: Books, problem: Problem, first: int, without: tuple[NDAr
     claimed = np.zeros((2, rows), dtype=bool)
     for a in range(len(books.spans)):
         at, span = books.local[a, first], slice(int(books.spans[a, s.FIRST_ROW]), int(books.spans[a, s.LAST_ROW]))
-        for d, (short, sign) in enumerate(((j.SHORTFALL_MW, 1.0), (j.SURPLUS_MW, -1.0))):
-            base, need = background_column(d), float(nodes[a, j.LOWER_MW] if d == 0 else -nodes[a, j.UPPER_MW])
-            missing = float(nodes[a, short])
-            books.out.violated_mwh += max(0.0, missing - max(0.0, need)) * MTU_H
+        for d, sign in enumerate((1.0, -1.0)):
+            base, need, missing = background_column(d), float(asked_mw(nodes[a], d)), float(missing_mw(nodes[a], d))
+            books.out.violated_mwh += max(0.0, missing - need) * MTU_H
             if need <= POWER_EPSILON_MW:
                 continue
             below = np.zeros(rows, dtype=bool)
@@ -171,7 +181,7 @@ def _local_needs(books: Books, problem: Problem, first: int, without: tuple[NDAr
                 _of_rows(problem, sign, j.BID_MW, rows, dearest) * below,
                 _of_rows(problem, sign, j.BID_ACCEPTED_MW, rows) * (below & ~claimed[d]), others,
                 float(background_alone_mw(curve, sign, np.inf, volume, reference, anchor, limit)), min(need, missing),
-                scheduled * below, np.zeros(rows), 0.0, _pivotal(books, without, a, short, missing),
+                scheduled * below, np.zeros(rows), 0.0, _pivotal(books, without, a, d, missing),
             )  # fmt: skip
             claimed[d] |= below
 
@@ -184,8 +194,8 @@ def _balancing_needs(books: Books, problem: Problem, first: int, without: tuple[
     """
     at, rows, root, nodes = books.series[first], books.engine.rows, len(problem.nodes) - 1, problem.nodes
     product, curve, regulated = books.engine.compiled.products[c.MFRR], books.engine.compiled.curves[c.MFRR], _regulated(at)
-    for d, (short, sign) in enumerate(((j.SHORTFALL_MW, 1.0), (j.SURPLUS_MW, -1.0))):
-        base, net, missing = background_column(d), max(0.0, sign * problem.needed_mw), float(nodes[root, short])
+    for d, sign in enumerate((1.0, -1.0)):
+        base, net, missing = background_column(d), max(0.0, sign * problem.needed_mw), float(missing_mw(nodes[root], d))
         need = float(at[base + c.NEED]) + max(0.0, missing - net)
         if need <= POWER_EPSILON_MW:
             continue
@@ -197,7 +207,7 @@ def _balancing_needs(books: Books, problem: Problem, first: int, without: tuple[
             float(at[c.DA_PRICE]), _of_rows(problem, sign, j.BID_MW, rows, penalties(product, at)[d]),
             _of_rows(problem, sign, j.BID_ACCEPTED_MW, rows) * asked, regulated + others,
             float(background_alone_mw(curve, sign, np.inf, volume, reference, anchor, limit)), missing,
-            np.zeros(rows), np.zeros(rows), 0.0, _pivotal(books, without, root, short, missing),
+            np.zeros(rows), np.zeros(rows), 0.0, _pivotal(books, without, root, d, missing),
         )  # fmt: skip
 
 
@@ -259,7 +269,7 @@ def _others_mw(books: Books, problem: Problem, first: int) -> FLOAT:
             a = int(books.spans[a, s.PARENT])
     for a in range(len(books.spans)):
         beyond = beyond_mw(books.spans[a], books.params, books.ring, books.slot(first), 1)
-        found[a] -= problem.nodes[a, j.LOWER_MW] - (books.local[a, first, background_column(0) + c.NEED] - beyond)
+        found[a] -= problem.nodes[a, ASKED_LOWER_MW] - (books.local[a, first, background_column(0) + c.NEED] - beyond)
     return found
 
 
@@ -271,6 +281,9 @@ def _sum_up(books: Books, problem: Problem) -> None:
     sums[f.ACCEPTED_MFRR_MWH] += accepted[: problem.own].sum() * MTU_H
     sums[f.BACKGROUND_LFM_MWH] += accepted[problem.own : problem.local].sum() * MTU_H
     sums[f.BACKGROUND_MFRR_MWH] += accepted[problem.local :].sum() * MTU_H
-    needs = np.maximum(0.0, nodes[:-1, j.LOWER_MW]) + np.maximum(0.0, -nodes[:-1, j.UPPER_MW])
-    sums[f.NEED_LFM_MWH] += needs.sum() * MTU_H
-    sums[f.UNSERVED_LFM_MWH] += nodes[:-1, [j.SHORTFALL_MW, j.SURPLUS_MW]].sum() * MTU_H
+    for node in nodes[:-1]:
+        for d in range(2):
+            need, missing = float(asked_mw(node, d)), float(missing_mw(node, d))
+            sums[f.NEED_LFM_MWH] += need * MTU_H
+            sums[f.UNSERVED_LFM_MWH] += min(need, missing) * MTU_H
+    sums[f.VIOLATED_MWH] = books.out.violated_mwh
