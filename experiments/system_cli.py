@@ -47,7 +47,7 @@ def system(
     from .request import Request
     from .runner import ensure_compiled
     from .system import play, report, save
-    from .system.missing import missing_figures
+    from .system.missing import apart_from, missing_figures
 
     request = Request(
         designs=tuple(design or ()), strategies=(strategy,) if strategy else (), seeds=seeds, split=split, days=days,
@@ -59,7 +59,8 @@ def system(
     with progress_bar("Running", len(cases.cases) * len(cases.library)) as advance:
         rows = play.play(cases, advance)
     told = {case.label: missing_figures(case.design) for case in cases.cases}
-    side = report.system_side(rows, missing=told, margin_frac=margin, seed=seed)
+    apart = {case.label: apart_from(case.design, cases.cases[0].design) for case in cases.cases}
+    side = report.system_side(rows, missing=told, apart=apart, margin_frac=margin, seed=seed)
     folder = save.save(side, cases, out, bids) if out else None
     if as_json:
         print_json({**report.to_json(side), "out": None if folder is None else str(folder)})

@@ -105,17 +105,19 @@ class SystemSide:
     baseline: str
     margin_frac: float = MARGIN_FRAC
     missing: Missing = field(default_factory=dict)
+    apart: Missing = field(default_factory=dict)
 
 
 def system_side(
-    rows: pd.DataFrame, *, missing: Missing | None = None, margin_frac: float = MARGIN_FRAC, seed: int = 0,
-    resamples: int = RESAMPLES,
+    rows: pd.DataFrame, *, missing: Missing | None = None, apart: Missing | None = None,
+    margin_frac: float = MARGIN_FRAC, seed: int = 0, resamples: int = RESAMPLES,
 ) -> SystemSide:  # fmt: skip
     """Return the tables of the system side.
 
     Args:
         rows: one row per case and scenario, as `play.play` returns them; the first case is what others are compared with.
         missing: case -> column -> why it has no number.
+        apart: case -> column -> why it is not compared with the first case.
         margin_frac: of the no-harm test.
         seed, resamples: of the bootstrap over scenarios.
 
@@ -127,9 +129,12 @@ def system_side(
         [{"design": design, "section": m.section, "metric": m.name, "unit": m.unit, **_numbers(m, part, seed, resamples)}
          for design, part in rows.groupby("design", sort=False) for m in METRICS]
     )  # fmt: skip
-    harm = no_harm(rows, baseline, margin_frac=margin_frac, seed=seed, resamples=resamples)
-    return SystemSide(rows, figures, _differences(rows, baseline, seed, resamples), harm, baseline, margin_frac,
-                      missing or {})  # fmt: skip
+    alike = rows.copy()
+    for case, columns in (apart or {}).items():
+        alike.loc[alike["design"] == case, list(columns)] = float("nan")
+    harm = no_harm(alike, baseline, margin_frac=margin_frac, seed=seed, resamples=resamples)
+    return SystemSide(rows, figures, _differences(alike, baseline, seed, resamples), harm, baseline, margin_frac,
+                      missing or {}, apart or {})  # fmt: skip
 
 
 def _numbers(metric: Metric, part: pd.DataFrame, seed: int, resamples: int) -> dict[str, float]:
@@ -183,7 +188,7 @@ def _parts(side: SystemSide, width: int | None) -> Iterator[str]:
     if empty:
         yield wrapped(f"Nothing in any case: {', '.join(empty)}.", width=width)
     titles = {metric.name: metric.title for metric in METRICS}
-    for line in _missing_lines(side):
+    for line in (*_reasons("Not told under", side.missing), *_reasons("Not compared under", side.apart)):
         yield wrapped(line, width=width)
     lines = [[titles[r["metric"]], r["design"], bracketed(_interval(r)), number(r["p_holm"])]
              for r in side.differences.to_dict("records") if r["low"] != 0.0 or r["high"] != 0.0]  # fmt: skip
@@ -195,14 +200,14 @@ def _parts(side: SystemSide, width: int | None) -> Iterator[str]:
         yield _harm_text(side, width)
 
 
-def _missing_lines(side: SystemSide) -> Iterator[str]:
+def _reasons(what: str, missing: Missing) -> Iterator[str]:
     """Give a sentence for each case and reason."""
     titles = {metric.name: f"{metric.title} ({metric.section})" for metric in METRICS}
     titles |= {measure.column: measure.title for measure in MEASURES}
-    for case, columns in side.missing.items():
+    for case, columns in missing.items():
         for reason in dict.fromkeys(columns.values()):
             names = [titles[column] for column, why in columns.items() if why == reason]
-            yield f"Not told under {case}: {', '.join(names)}; {reason}."
+            yield f"{what} {case}: {', '.join(names)}; {reason}."
 
 
 def _harm_text(side: SystemSide, width: int | None) -> str:
@@ -234,6 +239,7 @@ def to_json(side: SystemSide) -> dict[str, Any]:
     return {
         "baseline": side.baseline, "margin_frac": side.margin_frac, "scenarios": len(set(side.rows["scenario"])),
         "missing": {case: dict(columns) for case, columns in side.missing.items() if columns},
+        "not_compared": {case: dict(columns) for case, columns in side.apart.items() if columns},
         "figures": records(side.figures), "differences": records(side.differences), "no_harm": records(side.harm),
         "rows": records(side.rows),
     }  # fmt: skip

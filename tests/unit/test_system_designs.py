@@ -17,7 +17,7 @@ from stacking.engine import Engine
 from stacking.experiments.design_input import chosen_design
 from stacking.experiments.request import Request
 from stacking.experiments.system import report
-from stacking.experiments.system.missing import missing_figures
+from stacking.experiments.system.missing import apart_from, missing_figures
 from stacking.experiments.system.play import cases_of, play
 from stacking.experiments.system.tally import PARTIES, Tally, party_column
 from stacking.invariants import check_step
@@ -376,7 +376,8 @@ def test_every_shipped_design_runs_through_the_command():
     asked = Request(designs=DESIGNS, seeds=3, days=1, population="mixed:6", split="train", pooling=True)
     cases = cases_of(asked)
     told = {case.label: missing_figures(case.design) for case in cases.cases}
-    side = report.system_side(play(cases), missing=told, resamples=20)
+    apart = {case.label: apart_from(case.design, cases.cases[0].design) for case in cases.cases}
+    side = report.system_side(play(cases), missing=told, apart=apart, resamples=20)
     assert list(dict.fromkeys(side.rows["design"])) == list(DESIGNS)
     for market in ("lfm", "mfrr"):
         left = side.rows[f"{market}_need_mwh"] - side.rows[f"{market}_bought_mwh"]
@@ -388,6 +389,12 @@ def test_every_shipped_design_runs_through_the_command():
     assert set(told["onenet"]) <= empty["onenet"]
     data, text = report.to_json(side), report.to_text(side, 200)
     assert set(data["missing"]) == {"onenet"}
+    # needs are compared only where the DSO learns of them at the same time; what exceeds limits at delivery always
+    assert set(data["not_compared"]) == {"parallel_late", "onenet", "finflex", "opentunity", "gopacs", "redispatch"}
+    lines = {(line["design"], line["measure"]): line["verdict"] for line in data["no_harm"]}
+    assert all(lines[name, "lfm_unserved_mwh"] == "-" for name in data["not_compared"])
+    assert lines["norflex_eam", "lfm_unserved_mwh"] != "-"
+    assert all(lines[name, "exceeded_mwh"] != "-" for name in DESIGNS[1:])
     assert "Not told under onenet" in text
     # a figure that one design lacks is still compared for the others
     compared = pd.DataFrame(data["differences"])
