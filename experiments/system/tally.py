@@ -75,8 +75,6 @@ class Tally:
         before, self._before = self._before, self.engine.snapshot()
         step = Step(self.engine, before)
         self.flows += np.where(step.moved[:, None, None], step.flows, 0.0)
-        for world in np.flatnonzero(step.moved):
-            self._add_balance(step, int(world))
         for world, outcome in self.clearings.of(before, action).items():
             self.others[world].update(outcome.others_mw)
             self.sums[world]["lfm_surplus_mwh"] += outcome.surplus_mwh
@@ -85,6 +83,7 @@ class Tally:
                 self._add_auction(auction)
             for bill in outcome.bills:
                 self._add_bill(world, bill)
+            self._add_balance(step, world)
 
     def _add_balance(self, step: Step, world: int) -> None:
         """Add the delivered MTU: energy of schedules, what was left to the imbalance, lost energy, prices.
