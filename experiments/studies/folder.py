@@ -1,4 +1,4 @@
-"""The folder of a study: its own copy with a hash, one file per finished cell, and at the end tables and figures.
+"""The folder of a study: its own copy with a hash, two files per finished cell, and at the end tables and figures.
 
 Every file appears whole or not at all, holds no time stamp, and a cell's file name carries the hash of its content: a run
 that was killed continues with the cells that are missing, and ends with the same bytes as one that was not.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -21,8 +22,16 @@ from ..store import parquet_bytes, replace_file, sha256_of, versions
 from .cells import Cell
 from .record import Study
 
-STUDY, CELLS, FINISHED = "study.json", "cells", "finished.json"
+STUDY, CELLS, WORLDS, FINISHED = "study.json", "cells", "worlds", "finished.json"
 _DIGITS = 12  # of the hash in a file name
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a cell's strategy came to: rows by scenario and FSP, and rows by scenario of what the engine sums per world."""
+
+    episodes: pd.DataFrame
+    worlds: pd.DataFrame
 
 
 class StudyFolder:
@@ -42,8 +51,9 @@ class StudyFolder:
         record = study_json(study, cells)
         try:
             self._check(record)
-            (self.path / CELLS).mkdir(parents=True, exist_ok=True)
-            for scrap in (*self.path.glob(".*.*"), *(self.path / CELLS).glob(".*.parquet.*")):
+            for name in (CELLS, WORLDS):
+                (self.path / name).mkdir(parents=True, exist_ok=True)
+            for scrap in (*self.path.glob(".*.*"), *self.path.glob("*/.*.parquet.*")):
                 scrap.unlink()  # of a run that was killed while it wrote
             if not (self.path / STUDY).exists():
                 replace_file(self.path / STUDY, record)
@@ -72,20 +82,24 @@ class StudyFolder:
 
     def has(self, cell: Cell) -> bool:
         """Return whether a cell is finished."""
-        return self._file(cell) is not None
+        return all(self._file(cell, name) is not None for name in (CELLS, WORLDS))
 
-    def write(self, cell: Cell, episodes: pd.DataFrame) -> None:
-        """Keep the episodes of a finished cell."""
-        data = parquet_bytes("episodes", episodes)
-        replace_file(self.path / CELLS / f"{cell.number:04d}-{sha256_of(data)[:_DIGITS]}.parquet", data)
+    def write(self, cell: Cell, played: Played) -> None:
+        """Keep what came of a finished cell; its episodes are written last."""
+        for name, kind, frame in ((WORLDS, "worlds", played.worlds), (CELLS, "episodes", played.episodes)):
+            data = parquet_bytes(kind, frame)
+            replace_file(self.path / name / f"{cell.number:04d}-{sha256_of(data)[:_DIGITS]}.parquet", data)
 
-    def read(self, cell: Cell) -> pd.DataFrame:
-        """Return the episodes of a finished cell.
+    def read(self, cell: Cell) -> Played:
+        """Return what came of a finished cell.
 
         Raises:
-            StackingError: if the file was changed or damaged.
+            StackingError: if a file was changed or damaged.
         """
-        file = self._file(cell)
+        return Played(self._read(cell, CELLS), self._read(cell, WORLDS))
+
+    def _read(self, cell: Cell, name: str) -> pd.DataFrame:
+        file = self._file(cell, name)
         try:
             data = b"" if file is None else file.read_bytes()
             if file is None or sha256_of(data)[:_DIGITS] != file.stem.partition("-")[2]:
@@ -94,7 +108,7 @@ class StudyFolder:
         except (OSError, pa.ArrowException) as error:
             raise StackingError(
                 "A finished cell is missing, or was changed after it was written.",
-                place=str(file or self.path / CELLS / f"{cell.number:04d}-*.parquet"), key=f"cell {cell.number}",
+                place=str(file or self.path / name / f"{cell.number:04d}-*.parquet"), key=f"cell {cell.number}",
                 remedy="Remove the file and run the study again: only this cell is run.",
             ) from error  # fmt: skip
 
@@ -104,13 +118,13 @@ class StudyFolder:
             replace_file(self.path / name, data)
         hashes = {name: sha256_of(data) for name, data in files.items()}
         hashes[STUDY] = sha256_of((self.path / STUDY).read_bytes())
-        for file in (self._file(cell) for cell in cells):
+        for name, file in ((name, self._file(cell, name)) for cell in cells for name in (CELLS, WORLDS)):
             if file is not None:
-                hashes[f"{CELLS}/{file.name}"] = sha256_of(file.read_bytes())
+                hashes[f"{name}/{file.name}"] = sha256_of(file.read_bytes())
         replace_file(self.path / FINISHED, (json.dumps(hashes, indent=2, sort_keys=True) + "\n").encode())
 
-    def _file(self, cell: Cell) -> Path | None:
-        return next(iter(sorted((self.path / CELLS).glob(f"{cell.number:04d}-*.parquet"))), None)
+    def _file(self, cell: Cell, name: str) -> Path | None:
+        return next(iter(sorted((self.path / name).glob(f"{cell.number:04d}-*.parquet"))), None)
 
 
 def study_json(study: Study, cells: tuple[Cell, ...]) -> bytes:

@@ -16,8 +16,9 @@ from ..tables import WIDTH, bracketed, number, render, share, wrapped
 from .cells import Cell, value_text
 from .cells import episodes as episode_count
 from .chart import Chart, svg
+from .folder import Played
 from .record import Scalar, Study
-from .tables import UNPAIRED, Episodes, groups_table, rest_of, study_table
+from .tables import UNPAIRED, Results, groups_table, rest_of, study_table
 
 FEW = 30
 """Below this number of scenarios an interval is too narrow."""
@@ -77,15 +78,15 @@ class Report:
         return groups.assign(design=[label[n] for n in numbers], strategy=[strategy[n] for n in numbers])
 
 
-def report_of(study: Study, name: str, episodes: Episodes) -> Report:
+def report_of(study: Study, name: str, results: Results) -> Report:
     """Return the report of all cells."""
-    groups = groups_table(study, episodes) if study.groups else None
-    return Report(study, name, tuple(episodes), study_table(study, episodes), groups, _same(study, episodes))
+    groups = groups_table(study, results) if study.groups else None
+    return Report(study, name, tuple(results), study_table(study, results), groups, _same(study, results))
 
 
-def _same(study: Study, episodes: Episodes) -> tuple[tuple[str, str, str], ...]:
+def _same(study: Study, results: Results) -> tuple[tuple[str, str, str], ...]:
     """Return (axis, value, earlier value) wherever the episodes of two values are the same in every cell."""
-    prints = {cell: _print_of(frame) for cell, frame in episodes.items()}
+    prints = {cell: _print_of(played) for cell, played in results.items()}
     found = []
     for place, axis in enumerate(study.axis):
         columns: dict[Scalar, list[str]] = {}
@@ -99,9 +100,10 @@ def _same(study: Study, episodes: Episodes) -> tuple[tuple[str, str, str], ...]:
     return tuple(found)
 
 
-def _print_of(episodes: pd.DataFrame) -> str:
-    """Return the hash of the figures of a cell's episodes."""
-    return sha256_of(parquet_bytes("episodes", episodes.drop(columns=["design", "strategy"])))
+def _print_of(played: Played) -> str:
+    """Return the hash of the figures of a cell's episodes, with the sums of their worlds."""
+    frames = (played.episodes, played.worlds)
+    return sha256_of(b"".join(parquet_bytes("episodes", frame.drop(columns=["design", "strategy"])) for frame in frames))
 
 
 def notes(study: Study, cells: int, same: Sequence[tuple[str, str, str]], width: int | None = None) -> list[str]:

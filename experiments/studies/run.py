@@ -9,7 +9,7 @@ from pathlib import Path
 from ..runner import REFERENCE, Progress, run
 from .cells import RUNS, Cell
 from .contest import Libraries, contest_of
-from .folder import StudyFolder
+from .folder import Played, StudyFolder
 from .record import Study
 from .report import Report, report_of
 
@@ -62,9 +62,9 @@ def run_study(
         step(found * RUNS * study.seeds)
     libraries: Libraries = {}
     for cell in missing:
-        episodes = run(contest_of(cell.setting, libraries, backend)).episodes
-        own = episodes.loc[episodes["strategy"] != REFERENCE].reset_index(drop=True)
-        folder.write(cell, own)
+        done = run(contest_of(cell.setting, libraries, backend))
+        own = (frame.loc[frame["strategy"] != REFERENCE].reset_index(drop=True) for frame in (done.episodes, done.worlds))
+        folder.write(cell, Played(*own))
         step(RUNS * study.seeds)
     report = report_of(study, name, {cell: folder.read(cell) for cell in cells})
     folder.finish(report.files(), cells)
