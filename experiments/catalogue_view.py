@@ -42,7 +42,7 @@ def designs_text(width: int | None = None) -> str:
 def design_text(design: Design, width: int | None = None) -> str:
     """Return one design in full: story, gates, rules, products with sources."""
     parts = [f"{design.name}: {design.title}", wrapped(design.story.strip(), width=width)]
-    gates = [[g.kind, g.book, _gate_time(design, g), *_sees(g)] for g in design.gates]
+    gates = [[g.kind, _book(g), _gate_time(design, g), *_sees(g)] for g in design.gates]
     header = ["gate", "book", "when", "sees", "refuses if offered in"]
     parts.append("Gates, in the order of a tick\n" + render(header, gates, width=width, left=6))
     rules = []
@@ -81,13 +81,18 @@ def _times(product: Product) -> str:
     return f"{product.gate_closure_min:g}/{product.clearing_min:g}/{product.publication_min:g}"
 
 
+def _book(gate: Gate) -> str:
+    return gate.book if gate.to is None else f"{gate.book} -> {gate.to}"
+
+
 def _gate_time(design: Design, gate: Gate) -> str:
     if gate.kind == "auction":
         return "12:00 local, next day"
     if gate.kind == "trade":
         return "T-60"
     product = design.products["lfm" if gate.book == "lfm" else "mfrr"]
-    minutes = {"offer": product.gate_closure_min, "publish": product.publication_min}.get(gate.kind, product.clearing_min)
+    closure = product.gate_closure_min
+    minutes = {"offer": closure, "award": closure, "publish": product.publication_min}.get(gate.kind, product.clearing_min)
     minutes = minutes if gate.lead_min is None else gate.lead_min
     how = [*(["by quarter hour"] if gate.by == "mtu" else []), *(["on the forecast"] if gate.need == "forecast" else [])]
     return ", ".join([f"T{-minutes:+g}" if minutes else "T", *how])
@@ -99,6 +104,8 @@ def _sees(gate: Gate) -> list[str]:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple | list):

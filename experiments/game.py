@@ -113,7 +113,7 @@ def check_asks(design: Design) -> None:
     Raises:
         StackingError: for a design that forwards nothing, or everything.
     """
-    if design.shares and design.rules.consent == "per_bid":
+    if design.asks:
         return
     raise StackingError(
         "The design asks nobody for consent.", place=f"design {design.name}", key="consent",

@@ -7,27 +7,29 @@ from typing import Any
 from . import columns as c
 from . import layout as v
 from . import state as s
-from .assets.battery import battery_span_mw, drain_mwh, renew_reach
+from .assets.battery import content_span_mwh, renew_reach
 from .build import law, part
 from .coordination import take_offer, trade_intraday
+from .early import day_gate_due, take_day_offer
 from .lookahead import position_mw
 from .markets.day_ahead import plan_day
-from .observe import is_due
+from .observe import asks_now, is_due
+from .passed import change_passed, revoke
 from .ring import take_plan
-from .state import hour_cell, set_consent, slot_of
+from .state import set_consent, slot_of
 from .units import MTU_PER_HOUR
 
 
 @part
 def take_bids(
     gates: Any, products: Any, rules: Any, p: Any, action: Any, series: Any, hourly: Any, day: Any, length: int, fleet: Any,
-    load: Any, state: Any, ring: Any, history: Any, flow: Any, tick: int, work: Any,
+    load: Any, state: Any, ring: Any, early: Any, history: Any, flow: Any, tick: int, work: Any,
 ) -> None:  # fmt: skip
     """Close the gates that are due and take the bids of one portfolio.
 
     Args:
         gates, products, rules: the compiled design.
-        p, action, state, ring, history, flow: one row each.
+        p, action, state, ring, early, history, flow: one row each.
         series, hourly: the scenario; day: (CALENDAR_W,) of the tick; length: its ticks.
         fleet, load: forecasts of the portfolio.
         tick: now.
@@ -36,13 +38,20 @@ def take_bids(
     for g in range(gates.shape[0]):
         kind, lead, count = gates[g, s.KIND], gates[g, s.LEAD], gates[g, s.COUNT]
         if kind == s.AUCTION and day[c.DA_FIRST] >= 0:
-            buy_day(p, state, ring, hourly, day, fleet, load, action, tick, work)
+            buy_day(p, state, ring, early, hourly, day, fleet, load, action, tick, work)
         elif kind == s.TRADE and tick + lead < length:
             share, price = action[v.ID_POWER_FRAC], series[tick + lead, c.DA_PRICE]
             trade_intraday(rules, p, share, state, ring, fleet, load, flow, tick, lead, price, work)
+        elif kind == s.DAY_OFFER and day_gate_due(gates[g], day, tick, length):
+            take_day_offer(gates[g], products[c.LFM], rules, p, action, state, ring, early, fleet, load, flow, tick, day)
+        elif kind == s.REVOKE and is_due(gates[g], day, tick, length):
+            revoke(p, action, state, ring, flow, lead + s.PAST, count)
         elif kind == s.OFFER and is_due(gates[g], day, tick, length):
             if gates[g, s.LEDGER] == c.LFM:
-                note_local_gate(rules, p, action, state, ring, history, fleet, load, tick, lead, count)
+                asked = asks_now(rules, day, tick, lead)
+                note_local_gate(rules, p, action, asked, state, ring, history, fleet, load, tick, lead, count)
+            elif rules[s.CHANGES] > 0.0:
+                change_passed(rules, products[c.MFRR], p, action, ring, flow, lead + s.PAST, count)
             take_offer(gates[g], products[gates[g, s.MARKET]], rules, p, action, state, ring, fleet, load, flow, tick,
                        lead < day[c.DAY_LEFT], work)  # fmt: skip
 
@@ -52,6 +61,7 @@ def note_local_gate(
     rules: Any,
     p: Any,
     action: Any,
+    asked: bool,
     state: Any,
     ring: Any,
     history: Any,
@@ -61,11 +71,15 @@ def note_local_gate(
     lead: int,
     count: int,
 ) -> None:
-    """Note consent and, where the baseline is nominated, the schedule as it is told at the local gate."""
+    """Note consent and, where the baseline is nominated, the schedule as it is told at the local gate.
+
+    Where consent is not asked for at this gate, what the owner said last holds.
+    """
     if rules[s.HAS_FORWARD] > 0.0:
         for d in range(2):
-            given = rules[s.NEEDS_CONSENT] == 0.0 or action[v.CONSENT_UP + d] >= 0.5
-            state[s.CONSENT_NOW + d] = 1.0 if given else 0.0
+            if asked:
+                state[s.CONSENT_NOW + d] = 1.0 if action[v.CONSENT_UP + d] >= 0.5 else 0.0
+            given = rules[s.NEEDS_CONSENT] == 0.0 or state[s.CONSENT_NOW + d] > 0.0
             for slot in range(lead + s.PAST, lead + s.PAST + count):
                 set_consent(ring, slot, d, given)
     if rules[s.BASELINE] == s.BY_NOMINATION:
@@ -76,22 +90,15 @@ def note_local_gate(
 
 @part
 def buy_day(
-    p: Any, state: Any, ring: Any, hourly: Any, day: Any, fleet: Any, load: Any, action: Any, tick: int, work: Any
+    p: Any, state: Any, ring: Any, early: Any, hourly: Any, day: Any, fleet: Any, load: Any, action: Any, tick: int, work: Any
 ) -> None:
     """Plan and buy the next local day on the forecast of the gate; the schedule of the hours before it is kept.
 
     The plan is feasible from the lowest to the highest content that own commitments can lead to by the start of the day.
     """
     first, count = day[c.DA_FIRST], day[c.DA_COUNT]
-    low, high, into, out = state[s.CONTENT], state[s.CONTENT], p[s.INTO], p[s.OUT]
-    for tau in range(tick, min(first, tick + s.WINDOW)):
-        most, least = battery_span_mw(p, ring, slot_of(tau, tick), 1.0, 1.0)
-        low -= drain_mwh(most, into, out)
-        high -= drain_mwh(least, into, out)
-    for tau in range(tick + s.WINDOW, first):
-        drain = drain_mwh(hour_cell(ring, s.PLAN_BATTERY, tau // MTU_PER_HOUR), into, out)
-        low, high = low - drain, high - drain
-    plan_day(p, ring, work, hourly, day[c.NEXT_DAY_FORECAST], fleet, load, first, count, low, high,
+    low, high = content_span_mwh(p, state, ring, tick, first)
+    plan_day(p, ring, early, work, hourly, day[c.NEXT_DAY_FORECAST], fleet, load, first, count, low, high,
              action[v.DA_VOLUME_FRAC], action[v.DA_MIN_SPREAD], action[v.DA_END_CONTENT_FRAC])  # fmt: skip
     renew_reach(p, ring, tick // MTU_PER_HOUR, (first + count - 1) // MTU_PER_HOUR)
     for tau in range(first, min(first + count, tick + s.WINDOW)):  # only if the day begins inside the window

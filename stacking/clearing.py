@@ -7,15 +7,21 @@ from typing import Any
 from . import columns as c
 from . import flows as f
 from . import state as s
+from .again import forward_early
+from .awarding import award
 from .build import law, part
 from .columns import background_column
 from .coordination import beyond_mw, book_sales, gather_offers
+from .early import clear_day, day_gate_due
+from .eligibility import strike_out
 from .forwarding import fit_offers, forward_unsold
 from .grid import buy_within_limits, count_violations
+from .local_need import told_margin_mw
 from .markets.merit_order import accept, background_alone_mw, shifted_need, sort_offers
 from .matching import match_book, note_book
 from .observe import is_due
 from .procurement import procure_jointly
+from .reselling import resell
 from .state import slot_of
 from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 
@@ -23,22 +29,34 @@ from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 @law
 def clearings(
     gates: Any, products: Any, curves: Any, rules: Any, areas: Any, params: Any, series: Any, local: Any, local_hourly: Any,
-    scalars: Any, draws: Any, day: Any, length: int, fleets: Any, loads: Any, ring: Any, world: Any, prices: Any, offers: Any,
-    spare: Any, before: Any, bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any, flow: Any, result: Any,
-    tick: int, work: Any,
+    scalars: Any, draws: Any, day: Any, length: int, fleets: Any, loads: Any, state: Any, ring: Any, early: Any, world: Any,
+    prices: Any, offers: Any, spare: Any, before: Any, bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any, flow: Any,
+    result: Any, tick: int, work: Any,
 ) -> None:  # fmt: skip
     """Clear the books that are due, and pass on what was not bought."""
     priority = draws[:, 1]
     note_book(gates, ring, before)
     for g in range(gates.shape[0]):
         kind = gates[g, s.KIND]
-        if kind >= s.CLEAR and is_due(gates[g], day, tick, length):
+        if kind == s.DAY_CLEAR and day_gate_due(gates[g], day, tick, length):
+            clear_day(gates[g], tick, day, curves[c.LFM], areas, local, local_hourly, scalars[c.BACKGROUND_PRIORITY],
+                      priority, params, ring, early, world, prices, offers, spare, flow, result, work)  # fmt: skip
+        if kind >= s.AWARD and is_due(gates[g], day, tick, length):
             first, count, market = tick + gates[g, s.LEAD], gates[g, s.COUNT], gates[g, s.MARKET]
             if kind == s.FORWARD:
                 forward_unsold(gates[g, s.LEDGER], gates[g, s.TARGET], slot_of(first, tick), count, gates[g, s.KNOWN_MIN],
                                products[market], rules, params, priority, ring, offers, spare, flow, work)  # fmt: skip
+            elif kind == s.RESELL:
+                resell(tick, first, count, rules, series, params, ring, fleets, loads, flow, work)
+            elif kind == s.DAY_FORWARD:
+                same_day = gates[g, s.LEAD] < day[c.DAY_LEFT]
+                forward_early(gates[g], tick, first, same_day, products[market], rules, params, priority, state, ring, fleets,
+                              loads, offers, spare, flow, work)  # fmt: skip
+            elif kind == s.AWARD:
+                award(gates[g], tick, first, rules, curves[market], areas, local, local_hourly, scalars[c.BACKGROUND_PRIORITY],
+                      priority, params, ring, offers, spare, flow)  # fmt: skip
             elif kind == s.JOINT:
-                procure_jointly(tick, first, products[market], curves, series[first], areas, local,
+                procure_jointly(tick, first, rules, products[market], curves, series[first], areas, local,
                                 scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices, offers,
                                 spare, bids, nodes, pieces, links, lists, flow, result)  # fmt: skip
             elif kind == s.MATCH:
@@ -50,6 +68,8 @@ def clearings(
                             local_hourly, scalars[c.BACKGROUND_PRIORITY], priority, params, ring, fleets, loads, world, prices,
                             offers, spare, flow, result, work)  # fmt: skip
             else:
+                if rules[s.VERIFIED_LATE] > 0.0:
+                    strike_out(rules, products[market], slot_of(first, tick), params, ring, flow)
                 clear_balancing(tick, first, rules, curves[market], series[first], areas, local, scalars[c.BACKGROUND_PRIORITY],
                                 priority, params, ring, fleets, loads, world, prices, offers, spare, nodes, flow,
                                 result)  # fmt: skip
@@ -76,7 +96,7 @@ def clear_balancing(
         if need <= POWER_EPSILON_MW:
             world[cleared] = at[base + c.ANCHOR]
             continue
-        n = gather_offers(ring, priority, c.MFRR, d, slot, 0, params.shape[0], offers)
+        n = gather_offers(rules, ring, priority, c.MFRR, d, slot, 0, params.shape[0], False, offers)
         price, mine, others = buy_within_limits(
             rules, offers, spare, n, d, need, first, tick, curve, at, background_priority, areas, local, params, ring, prices,
             rooms, flow,
@@ -101,7 +121,8 @@ def clear_local(
     """Clear every local market for a block or one MTU of it, from leaves to root, in both directions.
 
     A need is the drawn margin (background load - limit) less what the portfolios below inject beyond their reference
-    schedule, and less what was bought further down or before; a bid that was not taken there stays for the markets above.
+    schedule, and less what was bought further down or before; a bid that was not taken there stays for the markets above. Where
+    the DSO runs the market, limits of the TSO are a receiving market (`redispatch`) that needs the owner's consent.
 
     Args:
         gate: (GATE_W,) of the clearing; tick: now; first: first delivery MTU.
@@ -115,6 +136,7 @@ def clear_local(
     for a in range(areas.shape[0]):
         rows, at = (areas[a, s.FIRST_ROW], areas[a, s.LAST_ROW]), local[a, first]
         beyond = beyond_mw(areas[a], params, ring, slot, count)
+        foreign = areas[a, s.OF_TSO] == 1 and rules[s.OWN_LIMITS] > 0.0
         dearest, shown = 0.0, 0
         for d in range(2):
             sign, base = 1.0 if d == 0 else -1.0, background_column(d)
@@ -128,7 +150,9 @@ def clear_local(
                 total -= sign * background_alone_mw(curve, sign, at[base + c.NEED], volume, reference, anchor, limit)
             if need <= POWER_EPSILON_MW:
                 continue
-            n = gather_offers(ring, priority, c.LFM, d, slot, rows[0], rows[1], offers)
+            n = 0
+            if not foreign or rules[s.REDISPATCH] > 0.0:
+                n = gather_offers(rules, ring, priority, c.LFM, d, slot, rows[0], rows[1], foreign, offers)
             if gate[s.WHOLE] == 0:
                 fit_offers(offers, n, params, ring, slot, d, gate[s.KNOWN_MIN], flow, work)
             sort_offers(offers, spare, n)
@@ -164,9 +188,3 @@ def mean_price(series: Any, first: int, count: int) -> float:
     for tau in range(first, first + count):
         total += series[tau, c.DA_PRICE]
     return total / count
-
-
-@law
-def told_margin_mw(forecast_mw: float) -> float:
-    """Return the margin that a forecast need stands for; how much room there is otherwise is not forecast."""
-    return forecast_mw if forecast_mw > 0.0 else c.ROOMY_MW

@@ -33,7 +33,13 @@ POOL_TRIMMED = 8
 POOL_TOO_SMALL = 9
 LOCKED = 10
 GRID_LIMIT = 11
-CODES_W = 12
+NOT_MEMBER = 12
+COLLATERAL = 13
+RESIDUAL = 14
+WITHDRAWN = 15
+NOT_AWARDED = 16
+NO_LONGER_FREE = 17
+CODES_W = 18
 
 CODES: tuple[RefusalCode, ...] = (
     RefusalCode(
@@ -107,6 +113,43 @@ CODES: tuple[RefusalCode, ...] = (
         "GRID_LIMIT",
         "Activating the bid for the TSO would exceed the limit of an area on its path; the DSO's check kept it back.",
         "Offer in another area or in the direction that relieves the grid; rule grid_check says how strict the check is.",
+    ),
+    RefusalCode(
+        NOT_MEMBER,
+        "NOT_MEMBER",
+        "The FSP is no registered, prequalified member of the receiving market, which the design demands (rule membership).",
+        "Set member = true in the portfolio once it is registered, or join a pool whose operator is (membership = pool).",
+    ),
+    RefusalCode(
+        COLLATERAL,
+        "COLLATERAL",
+        "The bid is larger than what the collateral deposited by the FSP covers (rule collateral_eur_per_mw).",
+        "Deposit more (collateral_eur of the portfolio) or offer fewer MW.",
+    ),
+    RefusalCode(
+        RESIDUAL,
+        "RESIDUAL",
+        "The DSO bought a part of the bid, and the design returns the rest to its owner (rule residual).",
+        "Offer the rest again at the balancing gate; it is free.",
+    ),
+    RefusalCode(
+        WITHDRAWN,
+        "WITHDRAWN",
+        "The owner withdrew a forwarded bid or lowered its volume, as the design allows (rules consent_revocable_until_min, "
+        "change_forwarded).",
+        "Nothing: the power is free again. Consent and balancing shares of 1 keep a forwarded bid as it is.",
+    ),
+    RefusalCode(
+        NOT_AWARDED,
+        "NOT_AWARDED",
+        "The DSO awarded availability to cheaper bids, or needed none; the bid is returned.",
+        "Offer it again at the balancing gate, or at a lower price next time.",
+    ),
+    RefusalCode(
+        NO_LONGER_FREE,
+        "NO_LONGER_FREE",
+        "What was offered on the day before and not sold has meanwhile been used, by the day plan or other sales.",
+        "Plan less of the store day-ahead (da_volume_frac) if the balancing market is to have it.",
     ),
 )
 

@@ -17,8 +17,7 @@ from .errors import StackingError
 from .portfolio import Battery, Fleet, Load, Portfolio
 from .units import MTU_H, MTU_MIN
 
-LEDGERS = {"lfm": c.LFM, "mfrr": c.MFRR, "forwarded": c.FORWARDED}
-MARKETS = {"lfm": c.LFM, "mfrr": c.MFRR, "forwarded": c.MFRR}
+LEDGERS = {"lfm": c.LFM, "mfrr": c.MFRR}
 KINDS = {
     "publish": s.PUBLISH,
     "auction": s.AUCTION,
@@ -26,6 +25,7 @@ KINDS = {
     "offer": s.OFFER,
     "clear": s.CLEAR,
     "forward": s.FORWARD,
+    "award": s.AWARD,
     "joint": s.JOINT,
     "match": s.MATCH,
 }
@@ -44,7 +44,7 @@ class Compiled:
     products: FLOAT  # (MARKETS_W, PRODUCT_W)
     curves: FLOAT  # (MARKETS_W, steps, 2)
     rules: FLOAT  # (RULES_W,)
-    rules_seen: FLOAT  # (7,) what the observation tells of the rules, behind the own consent
+    rules_seen: FLOAT  # (9,) what the observation tells of the rules, behind the own consent
     layout: v.Layout
     bounds: FLOAT  # (2, ACTIONS_W)
 
@@ -65,9 +65,13 @@ def compile_design(design: Design) -> Compiled:
         StackingError: if an offer reaches further ahead than the commitment ring.
     """
     layout = v.action_layout(v.LFM_PRICES, v.MFRR_PRICES)
+    # own and forwarded balancing bids are published together; passing on to redispatch is a matter of the local clearing
+    silent = [("publish", "forwarded", None), ("forward", "lfm", "redispatch")]
+    if design.products["lfm"].gate_clock is not None:
+        silent.append(("publish", "lfm", None))  # results of the day before are told long before their MTU
+    gates = [_gate(design, gate) for gate in design.gates if (gate.kind, gate.book, gate.to) not in silent]
     return Compiled(
-        # own and forwarded balancing bids are published together
-        gates=np.array([_gate(design, gate) for gate in design.gates if (gate.kind, gate.book) != ("publish", "forwarded")]),
+        gates=np.array(gates + _revoking(design)),
         products=np.array([_product(design.products["lfm"]), _product(design.products["mfrr"])]),
         curves=_curves(design),
         rules=_rules(design),
@@ -99,6 +103,8 @@ def compile_portfolios(portfolios: tuple[Portfolio, ...]) -> FLOAT:
     for row, p in zip(out, portfolios, strict=True):
         row[s.CONNECTION_MW], row[s.TARIFF], row[s.TOTAL_MW] = p.connection_mw, p.charge_tariff_eur_per_mwh, p.rated_mw
         row[s.ORDER : s.ORDER + s.KINDS_W] = _by_cost(p)
+        row[s.MEMBER] = float(p.member)
+        row[s.COLLATERAL] = math.inf if p.collateral_eur is None else p.collateral_eur
         row[s.FLEET_ROW] = row[s.LOAD_ROW] = -1
         row[s.CHARGE_FRAC] = row[s.DISCHARGE_FRAC] = 1.0
         if p.battery is not None:
@@ -161,14 +167,18 @@ def _gate(design: Design, gate: Gate) -> INT:
     if gate.kind == "auction":
         return row
     product = design.products["lfm" if gate.book == "lfm" else "mfrr"]
+    if product.gate_clock is not None:
+        return _day_gate(design, gate, product)
     block = product.duration_min // MTU_MIN
-    row[s.LEDGER], row[s.MARKET] = LEDGERS[gate.book], MARKETS[gate.book]
-    whole = gate.kind == "offer" or product.clears == "block"
+    row[s.LEDGER] = row[s.MARKET] = LEDGERS[gate.book]
+    whole = gate.kind in ("offer", "award") or product.clears == "block"
     row[s.COUNT] = block if whole else 1
     row[s.ALIGNED] = block > 1 and whole
     row[s.WHOLE] = block == 1 or product.clears == "block"
     row[s.KNOWN_MIN] = math.floor(product.publication_min)
-    if gate.kind == "offer":
+    if gate.kind == "award":
+        row[s.LEAD] = lead_mtu(product.gate_closure_min, earlier=True)
+    elif gate.kind == "offer":
         row[s.LEAD] = lead_mtu(product.gate_closure_min, earlier=True)
         row[s.ACTION] = OFFER_ACTIONS[gate.book]
         row[s.SEES_LOCAL], row[s.SEES_BALANCING] = "lfm" in gate.sees, "mfrr" in gate.sees
@@ -187,8 +197,11 @@ def _gate(design: Design, gate: Gate) -> INT:
     if gate.kind == "clear" and gate.book == "lfm":
         row[s.AGAIN], row[s.LAST] = gate != looks[0], gate == looks[-1]
         row[s.FORECAST] = gate.need == "forecast"
-    if gate.kind == "forward":
-        row[s.TARGET], row[s.MARKET] = c.FORWARDED, MARKETS[str(gate.to)]
+    if gate.kind == "forward" and gate.to == "id":
+        row[s.KIND] = s.RESELL
+        _check_intraday(design, row)
+    elif gate.kind == "forward":
+        row[s.TARGET], row[s.MARKET] = c.FORWARDED, LEDGERS[str(gate.to)]
         receiving = design.products[str(gate.to)]  # type: ignore[index]
         row[s.KNOWN_MIN] = math.floor(receiving.publication_min)
         if row[s.LEAD] < lead_mtu(receiving.clearing_min, earlier=True):
@@ -206,11 +219,45 @@ def _gate(design: Design, gate: Gate) -> INT:
     return row
 
 
+def _day_gate(design: Design, gate: Gate, product: Product) -> INT:
+    """Return a gate of a local market on the day before; unsold bids are passed on when their MTU comes within reach."""
+    row = np.zeros(s.GATE_W, np.int64)
+    if gate.kind == "forward":
+        receiving = design.products["mfrr"]
+        row[s.KIND], row[s.LEAD], row[s.COUNT], row[s.TARGET] = s.DAY_FORWARD, s.WINDOW - 1, 1, c.FORWARDED
+        row[s.LEDGER], row[s.MARKET], row[s.KNOWN_MIN] = c.LFM, c.MFRR, math.floor(receiving.publication_min)
+        return row
+    row[s.KIND] = s.DAY_OFFER if gate.kind == "offer" else s.DAY_CLEAR
+    row[s.LEAD], row[s.COUNT] = int(str(product.gate_clock)[:2]), product.most_hours_per_day
+    return row
+
+
+def _revoking(design: Design) -> list[INT]:
+    """Return the gate at which consent for a block can be withdrawn, if there is one."""
+    until = design.rules.consent_revocable_until_min
+    if until is None:
+        return []
+    row = np.zeros(s.GATE_W, np.int64)
+    row[s.KIND], row[s.LEAD], row[s.ALIGNED] = s.REVOKE, lead_mtu(until, earlier=True), 1
+    row[s.COUNT] = design.products["lfm"].duration_min // MTU_MIN
+    return [row]
+
+
+def _check_intraday(design: Design, row: INT) -> None:
+    """Refuse to pass bids on to an intraday market that has closed."""
+    if row[s.LEAD] < ID_LEAD_MTU:
+        raise StackingError(
+            "The local market clears after the intraday gate.", place=f"design {design.name}", key="gates.forward",
+            value=f"T-{design.products['lfm'].clearing_min} min", allowed=f"T-{ID_LEAD_MTU * MTU_MIN} min or earlier",
+            remedy="Clear the local market earlier or remove the forward gate to id.")  # fmt: skip
+
+
 def _product(product: Product) -> FLOAT:
     row = np.zeros(s.PRODUCT_W)
     row[s.MIN_MW], row[s.GRANULARITY_MW] = product.min_mw, product.granularity_mw
     row[s.PRICE_FLOOR], row[s.PRICE_CAP] = product.price_floor, product.price_cap
     row[s.THRESHOLD] = product.delivery_threshold_frac
+    row[s.READY_EUR_PER_MW_H] = product.availability_eur_per_mw_h
     row[s.UP_OPEN], row[s.DN_OPEN] = float("up" in product.directions), float("dn" in product.directions)
     return row
 
@@ -235,7 +282,20 @@ def _rules(design: Design) -> FLOAT:
     out[s.BLOCK_BALANCING], out[s.BLOCK_INTRADAY] = float(r.block_opposite_balancing), float(r.block_opposite_intraday)
     out[s.POOLING] = float(r.pooling)
     out[s.FORWARD_PRICE] = {"marginal": s.AT_MARGINAL, "as_bid": s.AS_BID, "better": s.BETTER}[r.forward_price]
-    out[s.HAS_FORWARD], out[s.NEEDS_CONSENT] = float(design.shares), float(r.consent == "per_bid")
+    out[s.HAS_FORWARD], out[s.NEEDS_CONSENT] = float(design.shares), float(r.consent != "mandatory")
+    out[s.CONSENT_SCOPE] = {"per_day": s.EACH_DAY, "standing": s.ONCE}.get(r.consent, s.EACH_GATE)
+    out[s.MEMBERSHIP] = {"none": s.ANYBODY, "each": s.EACH_FSP, "pool": s.EACH_POOL}[r.membership]
+    out[s.VERIFIED_LATE] = float(design.shares and r.verified_by == "receiving_operator")
+    out[s.COLLATERAL_EUR_PER_MW] = r.collateral_eur_per_mw
+    out[s.CHANGES] = {"none": s.UNCHANGED, "price": s.PRICE_CHANGES, "price_and_volume": s.ALL_CHANGES}[r.change_forwarded]
+    out[s.RETURNS_REST], out[s.FEE_OF_TSO] = float(r.residual == "returned"), float(r.forward_fee_payer == "tso")
+    out[s.SHARES_FAILURE], out[s.STRIPPED] = float(r.pool_failure == "shared"), float(r.location == "stripped")
+    out[s.TELLS_ALL], out[s.MEASURED_APART] = float(r.transparency == "market"), float(r.validation == "separate")
+    out[s.TOLERANCE_FRAC] = r.tso_tolerance_frac
+    out[s.OWN_LIMITS] = float(design.products["lfm"].buyer == "DSO" and not design.shared_book)
+    out[s.DAY_BEFORE] = float(design.products["lfm"].gate_clock is not None)
+    out[s.AWARDS] = float(any(g.kind == "award" for g in design.gates))
+    out[s.REDISPATCH] = float("redispatch" in design.receiving_markets)
     out[s.ID_HALF_SPREAD], out[s.TERMINAL_FACTOR] = r.id_half_spread_eur_per_mwh, r.terminal_factor
     out[s.NOT_ELIGIBLE] = _static_refusal(design)
     out[s.BASELINE] = BASELINES.index(r.baseline)
@@ -260,5 +320,12 @@ def _rules_seen(design: Design) -> FLOAT:
     sees_sales = any(g.kind == "offer" and g.book == "mfrr" and "lfm" in g.sees for g in design.gates)
     return np.array([
         r.forward_fee_eur_per_mwh, receiving.min_mw, receiving.granularity_mw, float(sees_sales),
-        float(r.delivery_priority == "dso_first"), r.tso_penalty_factor, float(r.pooling),
+        float(r.delivery_priority == "dso_first"), r.tso_penalty_factor, float(r.pooling), _rules(design)[s.CHANGES],
+        revocable_until_min(design) / 60.0,
     ])  # fmt: skip
+
+
+def revocable_until_min(design: Design) -> float:
+    """Return the minutes before a block until which consent to share its bids can be withdrawn."""
+    until = design.rules.consent_revocable_until_min
+    return design.products["lfm"].gate_closure_min if until is None else until

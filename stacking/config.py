@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
 
 from .errors import StackingError
-from .gate_checks import check_gates
+from .gate_checks import check_gates, check_sharing
 from .units import MTU_MIN
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
@@ -53,6 +53,9 @@ class Product(Record):
     full_activation_min: NonNegative
     min_run_min: NonNegative
     delivery_threshold_frac: Fraction
+    availability_eur_per_mw_h: NonNegative = 0.0
+    gate_clock: Literal["06:00 D-1"] | None = None  # all hours of the next local day at once, instead of the lead times above
+    most_hours_per_day: Annotated[int, Field(ge=1, le=24, strict=True)] = 24  # called per bid and direction; with gate_clock
     curve_volume_frac: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=32)]
     curve_price_frac: Annotated[tuple[NonNegative, ...], Field(min_length=1, max_length=32)]
     sources: Mapping[str, str]
@@ -81,7 +84,25 @@ class Product(Record):
 
 
 class Rules(Record):
-    """Rules of sharing, responsibility and payment of a design."""
+    """Rules of sharing, responsibility and payment of a design; the letters are those of Article 34 (docs/rules.md).
+
+    Attributes:
+        membership: (a) who must be a member of the receiving market: nobody, each FSP, or the operator of its pool instead.
+        verified_by: (a) who checks membership and collateral: the local operator before a bid is passed on, or the receiving one
+            when it clears (until then the bid is locked).
+        collateral_eur_per_mw: (a) what must be deposited for each MW that is forwarded.
+        consent: (b) asked at each local gate, once for a local day, once for an episode (`standing`), or never (`mandatory`).
+        consent_revocable_until_min: (b) minutes before the block until which it can be withdrawn; by default until the gate.
+        location: (c) whether a forwarded bid keeps its place, so that the grid check sees it and pools form by area.
+        transparency: (d) what is told of forwarded bids: to each owner its own, or the volume and best price of all (`market`).
+        change_forwarded: (e) whether the balancing decisions at its gate change a forwarded bid's price, or price and volume.
+        residual: (f) whether the rest of a bid that the DSO bought in part is passed on, or returned to its owner.
+        pool_failure: (f) who bears the penalty for what a member of a pool does not deliver: itself, or all by ordered MW.
+        forward_price, forward_fee_eur_per_mwh, forward_fee_payer: (g) price of an activated forwarded bid, fee, who pays it.
+        lock_latency_s, conflict_rule: (h) of a shared book.
+        validation: (i) whether metered energy counts for one order only (`allotted`) or each operator measures by itself.
+        tso_tolerance_frac: (i) share of a balancing order that may be missing without a penalty.
+    """
 
     position: Literal["none", "corrected", "dso_counterbuys", "paired"] = "none"
     delivery_priority: Literal["dso_first", "tso_first", "pro_rata"] = "dso_first"
@@ -89,10 +110,23 @@ class Rules(Record):
     tso_penalty_factor: NonNegative = 1.0
     block_opposite_balancing: StrictBool = False
     block_opposite_intraday: StrictBool = True
-    consent: Literal["per_bid", "mandatory"] = "per_bid"
+    membership: Literal["none", "each", "pool"] = "none"
+    verified_by: Literal["local_operator", "receiving_operator"] = "local_operator"
+    collateral_eur_per_mw: NonNegative = 0.0
+    consent: Literal["per_bid", "per_day", "standing", "mandatory"] = "per_bid"
+    consent_revocable_until_min: Annotated[float, Field(ge=0, le=180, allow_inf_nan=False, strict=True)] | None = None
+    location: Literal["kept", "stripped"] = "kept"
+    transparency: Literal["own", "market"] = "own"
+    change_forwarded: Literal["none", "price", "price_and_volume"] = "none"
+    residual: Literal["passed_on", "returned"] = "passed_on"
     forward_fee_eur_per_mwh: NonNegative = 0.0
+    forward_fee_payer: Literal["fsp", "tso"] = "fsp"
     forward_price: Literal["marginal", "as_bid", "better"] = "marginal"
     pooling: StrictBool = False
+    pool_members: Literal["all", "fsp"] = "all"
+    pool_failure: Literal["own", "shared"] = "own"
+    validation: Literal["allotted", "separate"] = "allotted"
+    tso_tolerance_frac: Fraction = 0.0
     grid_check: Literal["none", "limit", "reject"] = "none"
     lock_latency_s: Annotated[float, Field(ge=0, le=900, allow_inf_nan=False, strict=True)] = 0.0
     conflict_rule: Literal["first_match", "both_stand"] = "first_match"
@@ -101,15 +135,16 @@ class Rules(Record):
     terminal_factor: NonNegative = 1.0
 
 
-Ledger = Literal["lfm", "mfrr", "forwarded"]
+Ledger = Literal["lfm", "mfrr"]
+Receiver = Literal["redispatch", "id", "mfrr"]
 
 
 class Gate(Record):
     """One row of the gate table: who looks at which book when, seeing which ledgers."""
 
-    kind: Literal["publish", "auction", "trade", "offer", "clear", "forward", "joint", "match"]
+    kind: Literal["publish", "auction", "trade", "offer", "award", "clear", "forward", "joint", "match"]
     book: Literal["lfm", "mfrr", "forwarded", "da", "id"]
-    to: Ledger | None = None
+    to: Receiver | None = None
     sees: tuple[Ledger, ...] = ()
     refuses_offered: tuple[Ledger, ...] = ()
     lead_min: Annotated[float, Field(ge=0, le=180, allow_inf_nan=False, strict=True)] | None = None
@@ -131,7 +166,17 @@ class Design(Record):
     @property
     def shares(self) -> bool:
         """Return whether the design shares anything, so that consent exists."""
-        return any(g.kind == "forward" for g in self.gates)
+        return bool(self.receiving_markets)
+
+    @property
+    def receiving_markets(self) -> tuple[str, ...]:
+        """Return the markets to which unsold local bids are passed on, in the order in which they are tried."""
+        return tuple(str(g.to) for g in self.gates if g.kind == "forward")
+
+    @property
+    def asks(self) -> bool:
+        """Return whether the owner of a bid is asked before it is shared."""
+        return self.shares and self.rules.consent != "mandatory"
 
     @property
     def shared_book(self) -> bool:
@@ -155,6 +200,7 @@ class Design(Record):
                     f"allowed: price_rule = '{price_rule}' with clears = '{clears}'"
                 )
         check_gates(self.gates, self.products)
+        check_sharing(self)
         return self
 
 

@@ -12,6 +12,7 @@ from . import columns as c
 from . import flows as f
 from . import state as s
 from .build import law, part
+from .eligibility import is_member
 from .lookahead import (
     add_ahead,
     fleet_consumption_mw,
@@ -29,19 +30,11 @@ from .markets.merit_order import (
     OFFER_PRIORITY,
     OFFER_ROW,
 )
+from .passed import asked_column
+from .quantity import tradable_mw
 from .settlement import overlap_mw
 from .state import ahead, cell, column, consented, slot_of, wide
 from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
-
-
-@law
-def round_down(quantity_mw: float, granularity_mw: float) -> float:
-    """Return the largest multiple of the granularity that is not above the quantity (with a little room for rounding).
-
-    >>> round_down(2.9999999999, 1.0), round_down(2.5, 1.0)
-    (3.0, 2.0)
-    """
-    return int(quantity_mw / granularity_mw + 1e-9) * granularity_mw
 
 
 @part
@@ -78,8 +71,11 @@ def take_offer(
         if price < product[s.PRICE_FLOOR] or price > product[s.PRICE_CAP]:
             flow[f.REFUSED + codes.PRICE_LIMIT] += wanted * energy
             continue
-        quantity = round_down(wanted, product[s.GRANULARITY_MW])
-        if quantity < product[s.MIN_MW] - POWER_EPSILON_MW:
+        if ledger == c.MFRR and not is_member(rules, p, False):
+            flow[f.REFUSED + codes.NOT_MEMBER] += wanted * energy
+            continue
+        quantity = tradable_mw(product, wanted)
+        if quantity == 0.0:
             flow[f.REFUSED + codes.BELOW_MINIMUM] += wanted * energy
             continue
         flow[f.REFUSED + codes.GRANULARITY_REST] += max(0.0, wanted - quantity) * energy
@@ -163,20 +159,27 @@ def trade_intraday(
 
 @law
 def gather_offers(
-    ring: Any, priority: Any, market: int, direction: int, slot: int, first_row: int, last_row: int, offers: Any
-) -> int:
-    """List what is not yet sold of the offers of some portfolios for one market, direction and ring slot; return their number."""
+    rules: Any, ring: Any, priority: Any, market: int, direction: int, slot: int, first_row: int, last_row: int,
+    shared_only: bool, offers: Any,
+) -> int:  # fmt: skip
+    """List what is not yet sold of the offers of some portfolios for one market, direction and ring slot; return their number.
+
+    `shared_only`: local offers to whose sharing their owner consents.
+    """
     count = 0
     sign = 1.0 if direction == 0 else -1.0
     first, last = (c.LFM, c.LFM) if market == c.LFM else (c.MFRR, c.FORWARDED)
     for row in range(first_row, last_row):
+        if shared_only and not consented(ring[row], slot, direction):
+            continue
         for ledger in range(first, last + 1):
             quantity = cell(ring[row], slot, column(ledger, s.OFFERED, direction))
             quantity -= cell(ring[row], slot, column(ledger, s.SOLD, direction))
             if market == c.LFM:
                 quantity -= cell(ring[row], slot, column(c.FORWARDED, s.SOLD, direction))
             if quantity > POWER_EPSILON_MW:
-                offers[count, OFFER_KEY] = sign * cell(ring[row], slot, column(ledger, s.PRICE, direction))
+                asked = asked_column(rules, direction) if ledger == c.FORWARDED else column(ledger, s.PRICE, direction)
+                offers[count, OFFER_KEY] = sign * cell(ring[row], slot, asked)
                 offers[count, OFFER_PRIORITY] = priority[row]
                 offers[count, OFFER_MW] = quantity
                 offers[count, OFFER_ROW] = row

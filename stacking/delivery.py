@@ -14,7 +14,16 @@ from .build import law, part
 from .columns import background_column
 from .coordination import doubly_sold_mw
 from .lookahead import position_mw, split_order
-from .settlement import between, forwarded_price, imbalance_price, local_pay_eur, penalty_eur, shortfall_shares_mw
+from .passed import asked_column
+from .settlement import (
+    apart_shortfalls_mw,
+    between,
+    forwarded_price,
+    imbalance_price,
+    local_pay_eur,
+    penalty_eur,
+    shortfall_shares_mw,
+)
 from .state import ahead, cell, column, wide
 from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 
@@ -31,6 +40,8 @@ def deliver_row(
     error = baseline_error_mw(rules, ring, history, position, day[c.HOUR_OF_DAY])
     settle(rules, products[c.LFM, s.THRESHOLD], p, state, ring, at, world, prices, flow, result,
            local, balancing, shortfall, position, error)  # fmt: skip
+    if rules[s.AWARDS] > 0.0:
+        pay_readiness(products[c.LFM, s.READY_EUR_PER_MW_H], ring, flow, result)
     if flow[f.ACTIVATED_LFM] + flow[f.ACTIVATED_MFRR] + flow[f.ACTIVATED_FORWARDED] > 0.0:
         count_double(p, ring, fleet, load, flow, tick, shortfall)
     if rules[s.BASELINE] >= s.BY_MEAN:
@@ -146,7 +157,12 @@ def settle(
     """
     slot = s.PAST
     short_local, short_balancing = 0.0, 0.0
-    if shortfall != 0.0 and (local != 0.0 or balancing != 0.0):
+    if rules[s.MEASURED_APART] > 0.0:
+        delivered = local + balancing - shortfall
+        short_local, short_balancing = apart_shortfalls_mw(delivered, local, balancing)
+        twice = abs(local - short_local) + abs(balancing - short_balancing) - abs(delivered)
+        flow[f.DOUBLE_PAID] = max(0.0, twice) * MTU_H
+    elif shortfall != 0.0 and (local != 0.0 or balancing != 0.0):
         short_local, short_balancing = shortfall_shares_mw(shortfall, local, balancing, int(rules[s.DSO_SHARE]))
     short_local_mwh, short_balancing_mwh = short_local * MTU_H, short_balancing * MTU_H
     flow[f.UNDELIVERED_LFM], flow[f.UNDELIVERED_MFRR] = abs(short_local_mwh), abs(short_balancing_mwh)
@@ -162,7 +178,8 @@ def settle(
             pay_by_area(prices, int(p[s.AREA]), ring, flow, slot, unpaid)
         else:
             pay_balancing(rules, ring, world, flow, slot, unpaid)
-    if kept and abs(short_balancing_mwh) > POWER_EPSILON_MW:
+            charge_fee(rules, flow, result)
+    if kept and abs(short_balancing_mwh) > max(POWER_EPSILON_MW, rules[s.TOLERANCE_FRAC] * abs(balancing_mwh)):
         price = world[(s.CLEARED_UP if short_balancing_mwh > 0.0 else s.CLEARED_DN) + slot]
         if rules[s.BY_AREA] > 0.0:
             price = prices[area_row(prices, int(p[s.AREA])), slot]
@@ -206,7 +223,7 @@ def pay_local(threshold: float, ring: Any, flow: Any, slot: int, undelivered_mwh
 
 @law
 def pay_balancing(rules: Any, ring: Any, world: Any, flow: Any, slot: int, unpaid_mwh: float) -> None:
-    """Pay own and forwarded balancing activations of one MTU; forwarded ones carry the fee."""
+    """Pay own and forwarded balancing activations of one MTU."""
     for d in range(2):
         sign = 1.0 if d == 0 else -1.0
         marginal = world[(s.CLEARED_UP if d == 0 else s.CLEARED_DN) + slot]
@@ -216,11 +233,29 @@ def pay_balancing(rules: Any, ring: Any, world: Any, flow: Any, slot: int, unpai
         if ordered == 0.0:
             continue
         paid_share = 1.0 - between(unpaid_mwh, ordered) / ordered
-        bid = cell(ring, slot, column(c.FORWARDED, s.PRICE, d))
+        bid = cell(ring, slot, asked_column(rules, d))
         price = forwarded_price(int(rules[s.FORWARD_PRICE]), bid, marginal, sign)
         flow[f.CASH_MFRR] += sign * own * marginal * paid_share
         flow[f.CASH_FORWARDED] += sign * passed * price * paid_share
-        flow[f.CASH_FEE] -= rules[s.FEE] * passed
+
+
+@law
+def pay_readiness(rate_eur_per_mw_h: float, ring: Any, flow: Any, result: Any) -> None:
+    """Pay the awarded MW of one MTU at the rate of the DSO, less what of a local order was not delivered."""
+    slot = s.PAST
+    awarded = (cell(ring, slot, column(c.LFM, s.OFFERED, 0)) + cell(ring, slot, column(c.LFM, s.OFFERED, 1))) * MTU_H
+    flow[f.CASH_READY] = rate_eur_per_mw_h * max(0.0, awarded - flow[f.UNDELIVERED_LFM])
+    result[f.DSO_PAID_EUR] += flow[f.CASH_READY]
+
+
+@law
+def charge_fee(rules: Any, flow: Any, result: Any) -> None:
+    """Charge the fee of what was forwarded and ordered to the FSP, or to the TSO that bought it."""
+    fee = rules[s.FEE] * flow[f.ACTIVATED_FORWARDED]
+    if rules[s.FEE_OF_TSO] > 0.0:
+        result[f.TSO_FEE_EUR] += fee
+    else:
+        flow[f.CASH_FEE] = -fee
 
 
 @law

@@ -21,6 +21,7 @@ from .kernel import BLOCK, advance
 from .markets import joint
 from .markets.merit_order import OFFER_W
 from .network import Network, compile_network, default_network
+from .pools import link_pools
 from .portfolio import Portfolio
 from .procurement import bids_needed
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .scenario import Library
 
 FLOAT = NDArray[np.float64]
-STATE_ARRAYS = ("control", "state", "ring", "chargers", "world", "prices", "history")
+STATE_ARRAYS = ("control", "state", "ring", "early", "chargers", "world", "prices", "history")
 RESULT_ARRAYS = ("flows", "market", "reward", "observation", "mask", "ended")
 
 
@@ -78,11 +79,13 @@ class Engine:
         self.portfolios = tuple(portfolios)
         self.params = compile_portfolios(self.portfolios)
         self.params[:, s.AREA] = self.areas.row_area
+        link_pools(design.rules, self.portfolios, self.areas.row_area, self.params)
         if (np.diff(self.areas.order) < 0).any():
             raise StackingError("Portfolios do not stand in the order of the network.", key="portfolios",
                                 value=[p.name for p in self.portfolios][:5], allowed="portfolios of a leaf side by side",
                                 remedy="Give `[portfolios[k] for k in compile_network(network, portfolios).order]`.")  # fmt: skip
-        self._spans = np.column_stack([self.areas.first_row, self.areas.last_row + 1, self.areas.parent]).astype(np.int64)
+        spans = (self.areas.first_row, self.areas.last_row + 1, self.areas.parent, self.areas.of_tso)
+        self._spans = np.column_stack(spans).astype(np.int64)
         self.worlds, self.rows = worlds, len(self.portfolios)
         self._exogenous = exogenous(library, self.portfolios, self.areas)
         self._allocate()
@@ -99,6 +102,7 @@ class Engine:
         self.chargers = np.zeros((b, chargers, s.CHARGER_W), np.float32)
         self.world, self.prices = np.zeros((b, s.WORLD_W)), np.zeros((b, a + 1, s.AREA_W))
         self.history = np.zeros((b, n, remembered), np.float32)
+        self.early = np.zeros((b, n, s.EARLY_W if self.compiled.rules[s.DAY_BEFORE] > 0.0 else 0), np.float32)
         self.flows, self.market = np.zeros((b, n, f.FLOWS_W)), np.zeros((b, f.MARKET_W))
         self.reward, self.ended = np.zeros((b, n)), np.zeros(b, np.bool_)
         self.observation = np.zeros((b, n, v.OBSERVATIONS_W), np.float32)
@@ -211,7 +215,7 @@ class Engine:
         return (
             k.gates, k.products, k.curves, k.rules, k.rules_seen, k.bounds, self._spans, self.params,
             *self._exogenous, self.control, action,
-            self.state, self.ring, self.chargers, self.world, self.prices, self.history,
+            self.state, self.ring, self.early, self.chargers, self.world, self.prices, self.history,
             self.flows, self.market, self.reward, self.observation, self.mask, self.ended,
             self._scratch, self._offers, self._spare, self._before, *self._joint, self._fault, self._chunk,
         )  # fmt: skip

@@ -13,22 +13,24 @@ from .codes import CODES, CODES_W
 # cash, EUR
 CASH_DA, CASH_ID, CASH_LFM, CASH_MFRR, CASH_FORWARDED = 0, 1, 2, 3, 4
 CASH_IMBALANCE, CASH_TSO_PENALTY, CASH_FEE, CASH_WEAR, CASH_TARIFF, CASH_TERMINAL = 5, 6, 7, 8, 9, 10
-CASH_DELAY, CASH_UNMET, CASH_LOAD = 11, 12, 13
-CASH_W = 14
+CASH_DELAY, CASH_UNMET, CASH_LOAD, CASH_READY = 11, 12, 13, 14
+CASH_W = 15
 # energy, MWh (offers and forwards are counted at their gates, everything else at delivery)
-OFFERED_LFM, OFFERED_MFRR, FORWARDED_MWH = 14, 15, 16
-ACTIVATED_LFM, ACTIVATED_MFRR, ACTIVATED_FORWARDED = 17, 18, 19
-DOUBLE_SELECTED, DOUBLE_ACTIVATED = 20, 21
-UNDELIVERED_LFM, UNDELIVERED_MFRR, DEPLETED = 22, 23, 24
-IMBALANCE, CHARGED, DISCHARGED = 25, 26, 27  # charged, discharged: the battery
-CONSENT_ASKED, OPTED_OUT = 28, 29  # MWh of unsold local bids that could have been shared; the part without consent
-ASKED_COUNT, OPTED_OUT_COUNT = 30, 31  # the same as bids: FSP, MTU and direction
-VALIDATED_LFM = 32  # local energy that counts as delivered against the baseline
-EV_CHARGED, EV_INJECTED, EV_UNMET = 33, 34, 35  # energy missing when cars left
-EV_LEFT_COUNT, EV_SHORT_COUNT = 36, 37  # cars that left; those that left without what they wanted
-LOAD_SHED, LOAD_RECOVERED, LOAD_STARTS = 38, 39, 40  # interrupted, consumed afterwards; activations started
-POWER_MW, POSITION_MW, CONTENT_MWH = 41, 42, 43  # metered power, schedule, battery content at the end of the MTU
-REFUSED = 44
+OFFERED_LFM, OFFERED_MFRR, FORWARDED_MWH = 15, 16, 17
+ACTIVATED_LFM, ACTIVATED_MFRR, ACTIVATED_FORWARDED = 18, 19, 20
+DOUBLE_SELECTED, DOUBLE_ACTIVATED = 21, 22
+UNDELIVERED_LFM, UNDELIVERED_MFRR, DEPLETED = 23, 24, 25
+IMBALANCE, CHARGED, DISCHARGED = 26, 27, 28  # charged, discharged: the battery
+CONSENT_ASKED, OPTED_OUT = 29, 30  # MWh of unsold local bids that could have been shared; the part without consent
+ASKED_COUNT, OPTED_OUT_COUNT = 31, 32  # the same as bids: FSP, MTU and direction
+VALIDATED_LFM = 33  # local energy that counts as delivered against the baseline
+EV_CHARGED, EV_INJECTED, EV_UNMET = 34, 35, 36  # energy missing when cars left
+EV_LEFT_COUNT, EV_SHORT_COUNT = 37, 38  # cars that left; those that left without what they wanted
+LOAD_SHED, LOAD_RECOVERED, LOAD_STARTS = 39, 40, 41  # interrupted, consumed afterwards; activations started
+POWER_MW, POSITION_MW, CONTENT_MWH = 42, 43, 44  # metered power, schedule, battery content at the end of the MTU
+FORWARDED_ID, DOUBLE_PAID = 45, 46  # unsold local bids that were sold intraday; energy that counts as delivered twice
+AWARDED = 47  # local availability that was awarded
+REFUSED = 48
 FLOWS_W = REFUSED + CODES_W
 
 # market, per world; prices of the MTU that was delivered in this tick (LFM: of the block that was cleared)
@@ -41,7 +43,8 @@ UNSERVED_LFM_MWH, UNSERVED_MFRR_MWH = 12, 13  # asked for and not bought, for wa
 VIOLATED_MWH = 14  # by which activations of the TSO exceed limits of areas, summed over areas
 # operator's income (-) or cost of the opposite energy of local activations, where the rule `position` asks for it
 COUNTER_EUR = 15
-MARKET_W = 16
+TSO_FEE_EUR = 16  # fee of forwarded bids where the TSO pays it
+MARKET_W = 17
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ CASH_LABELS: tuple[CashLabel, ...] = (
     CashLabel(CASH_DA, "da", "da", "energy of the day-ahead position", "power exchange"),
     CashLabel(CASH_ID, "id", "id", "energy of intraday trades", "power exchange"),
     CashLabel(CASH_LFM, "lfm", "lfm", "local activation, pay-as-bid (joint: area price above the root's)", "DSO"),
+    CashLabel(CASH_READY, "availability", "lfm", "awarded MW that were ready, at the rate of the DSO", "DSO"),
     CashLabel(CASH_MFRR, "mfrr", "mfrr", "own balancing bids, marginal price (joint: price of the root)", "TSO"),
     CashLabel(CASH_FORWARDED, "mfrr_forwarded", "mfrr", "forwarded local bids, marginal price", "TSO"),
     CashLabel(CASH_IMBALANCE, "imbalance", "imbalance", "imbalance settlement", "TSO"),
@@ -106,6 +110,9 @@ ENERGY_LABELS: tuple[tuple[int, str], ...] = (
     (LOAD_SHED, "load_shed_mwh"),
     (LOAD_RECOVERED, "load_recovered_mwh"),
     (LOAD_STARTS, "load_starts_count"),
+    (FORWARDED_ID, "forwarded_id_mwh"),
+    (DOUBLE_PAID, "double_paid_mwh"),
+    (AWARDED, "awarded_mwh"),
 )
 """Columns that add up over an episode, with their names in result files."""
 

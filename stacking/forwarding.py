@@ -12,9 +12,12 @@ from . import codes
 from . import flows as f
 from . import state as s
 from .build import law, part
-from .coordination import round_down
-from .lookahead import add_ahead, set_cell, split_order
-from .markets.merit_order import OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW, sort_offers
+from .eligibility import covered_mw, is_member
+from .lookahead import split_order
+from .markets.merit_order import OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW
+from .passed import enter
+from .pools import forward_pool
+from .quantity import tradable_mw
 from .state import ahead, cell, column, consented
 from .units import MTU_H, POWER_EPSILON_MW
 
@@ -24,7 +27,7 @@ def forward_unsold(
     source: int, target: int, first: int, count: int, known_min: int, product: Any, rules: Any, params: Any, priority: Any,
     ring: Any, offers: Any, spare: Any, flow: Any, work: Any,
 ) -> None:  # fmt: skip
-    """Forward the unsold part of local bids for the MTU of a block to the receiving market's ledger.
+    """Forward the unsold part of local bids for the MTU of a block to the receiving market's ledger, alone or pool by pool.
 
     Args:
         source, target: ledgers.
@@ -37,32 +40,71 @@ def forward_unsold(
     """
     for slot in range(first, first + count):
         for d in range(2):
-            n = 0
-            for row in range(params.shape[0]):
-                unsold = unsold_mw(ring[row], source, slot, d)
-                if unsold <= POWER_EPSILON_MW:
+            for head in range(params.shape[0]):
+                if params[head, s.POOL_HEAD] == 0.0:
                     continue
-                agreed = consented(ring[row], slot, d)
-                flow[row, f.ASKED_COUNT] += 1.0
-                if not agreed:
-                    flow[row, f.OPTED_OUT_COUNT] += 1.0
-                price = cell(ring[row], slot, column(source, s.PRICE, d))
-                opposite = cell(ring[row], slot, column(source, s.SOLD, 1 - d))
-                if not may_forward(product, rules, agreed, flow[row], unsold, price, d, opposite):
-                    continue
-                unsold -= unfit_mw(params[row], ring[row], slot, d, known_min, flow[row], work)
-                if unsold <= POWER_EPSILON_MW:
-                    continue
-                if rules[s.POOLING] > 0.0:
-                    offers[n, OFFER_KEY] = price if d == 0 else -price
-                    offers[n, OFFER_PRIORITY] = priority[row]
-                    offers[n, OFFER_MW] = unsold
-                    offers[n, OFFER_ROW] = row
-                    n += 1
-                else:
-                    forward_alone(product, params[row], ring[row], flow[row], target, slot, d, unsold, work)
-            if n > 0:
-                forward_pool(product, params, ring, flow, target, slot, d, offers, spare, n, work)
+                row, n = head, 0
+                while row >= 0:
+                    q = shareable_mw(source, slot, d, known_min, product, rules, params[row], ring[row], flow[row], work)
+                    if q > POWER_EPSILON_MW:
+                        price = cell(ring[row], slot, column(source, s.PRICE, d))
+                        offers[n, OFFER_KEY] = price if d == 0 else -price
+                        offers[n, OFFER_PRIORITY], offers[n, OFFER_MW], offers[n, OFFER_ROW] = priority[row], q, row
+                        n += 1
+                    row = int(params[row, s.NEXT_IN_POOL])
+                if n > 0 and rules[s.POOLING] > 0.0:
+                    forward_pool(product, params, ring, flow, target, slot, d, offers, spare, n, work)
+                elif n > 0:
+                    forward_alone(product, params[head], ring[head], flow[head], target, slot, d, offers[0, OFFER_MW], work)
+
+
+@law
+def shareable_mw(
+    source: int, slot: int, direction: int, known_min: int, product: Any, rules: Any, p: Any, ring: Any, flow: Any, work: Any
+) -> float:
+    """Return what of one local bid may be forwarded whatever its size, MW; ask for consent and count refusals."""
+    unsold = unsold_mw(ring, source, slot, direction)
+    if unsold <= POWER_EPSILON_MW:
+        return 0.0
+    agreed = consented(ring, slot, direction)
+    flow[f.ASKED_COUNT] += 1.0
+    flow[f.CONSENT_ASKED] += unsold * MTU_H
+    if not agreed:
+        flow[f.OPTED_OUT_COUNT] += 1.0
+        flow[f.OPTED_OUT] += unsold * MTU_H
+    price = cell(ring, slot, column(source, s.PRICE, direction))
+    opposite = cell(ring, slot, column(source, s.SOLD, 1 - direction))
+    partly = cell(ring, slot, column(source, s.SOLD, direction)) > POWER_EPSILON_MW
+    code = refusal(product, rules, p, agreed, partly, price, direction, opposite)
+    if code >= 0:
+        flow[f.REFUSED + code] += unsold * MTU_H
+        return 0.0
+    unsold -= unfit_mw(p, ring, slot, direction, known_min, flow, work)
+    if rules[s.VERIFIED_LATE] == 0.0:
+        beyond = unsold - covered_mw(rules, p, unsold)
+        flow[f.REFUSED + codes.COLLATERAL] += beyond * MTU_H
+        unsold -= beyond
+    return unsold
+
+
+@law
+def refusal(
+    product: Any, rules: Any, p: Any, agreed: bool, partly_sold: bool, price: float, direction: int, opposite_mw: float
+) -> int:
+    """Return the code of the first requirement that a local bid fails whatever its size, or -1."""
+    if not agreed:
+        return codes.NO_CONSENT
+    if rules[s.NOT_ELIGIBLE] >= 0.0:
+        return int(rules[s.NOT_ELIGIBLE])
+    if rules[s.VERIFIED_LATE] == 0.0 and not is_member(rules, p, True):
+        return codes.NOT_MEMBER
+    if rules[s.RETURNS_REST] > 0.0 and partly_sold:
+        return codes.RESIDUAL
+    if rules[s.BLOCK_BALANCING] > 0.0 and opposite_mw > POWER_EPSILON_MW:
+        return codes.OPPOSITE_SALE
+    if price > product[s.PRICE_CAP] or price < product[s.PRICE_FLOOR] or product[s.UP_OPEN + direction] == 0.0:
+        return codes.PRICE_LIMIT
+    return -1
 
 
 @law
@@ -98,84 +140,13 @@ def fit_offers(
 
 
 @law
-def may_forward(
-    product: Any, rules: Any, agreed: bool, flow: Any, unsold_mw: float, price: float, direction: int, opposite_mw: float
-) -> bool:
-    """Check consent and the requirements that do not depend on size; count the refusal."""
-    energy = unsold_mw * MTU_H
-    flow[f.CONSENT_ASKED] += energy
-    if not agreed:
-        flow[f.OPTED_OUT] += energy
-        flow[f.REFUSED + codes.NO_CONSENT] += energy
-        return False
-    if rules[s.NOT_ELIGIBLE] >= 0.0:
-        flow[f.REFUSED + int(rules[s.NOT_ELIGIBLE])] += energy
-        return False
-    if rules[s.BLOCK_BALANCING] > 0.0 and opposite_mw > POWER_EPSILON_MW:
-        flow[f.REFUSED + codes.OPPOSITE_SALE] += energy
-        return False
-    if price > product[s.PRICE_CAP] or price < product[s.PRICE_FLOOR] or product[s.UP_OPEN + direction] == 0.0:
-        flow[f.REFUSED + codes.PRICE_LIMIT] += energy
-        return False
-    return True
-
-
-@law
 def forward_alone(
     product: Any, p: Any, ring: Any, flow: Any, target: int, slot: int, direction: int, unsold: float, work: Any
 ) -> None:
     """Forward one bid: whole multiples of the granularity from the minimum on."""
-    quantity = round_down(unsold, product[s.GRANULARITY_MW])
-    if quantity < product[s.MIN_MW] - POWER_EPSILON_MW:
+    quantity = tradable_mw(product, unsold)
+    if quantity == 0.0:
         flow[f.REFUSED + codes.BELOW_MINIMUM] += unsold * MTU_H
         return
     flow[f.REFUSED + codes.GRANULARITY_REST] += max(0.0, unsold - quantity) * MTU_H
     enter(p, ring, flow, target, slot, direction, quantity, work)
-
-
-@law
-def enter(p: Any, ring: Any, flow: Any, target: int, slot: int, direction: int, quantity_mw: float, work: Any) -> None:
-    """Write a forwarded bid at its local price; from now on it is locked against own offers of the same MW.
-
-    It stands on the assets that stood behind the local bid, as far as that was not bought.
-    """
-    set_cell(ring, slot, column(target, s.OFFERED, direction), quantity_mw)
-    flow[f.FORWARDED_MWH] += quantity_mw * MTU_H
-    left, sign = quantity_mw, 1.0 if direction == 0 else -1.0
-    split_order(p, ring, slot, s.HI_LOCAL, True, s.SHARE, work)
-    for rank in range(s.KINDS_W):
-        kind = int(p[s.ORDER + rank])
-        offered = sign * ahead(ring, kind, s.HI_LOCAL + direction, slot)
-        taken = min(left, max(0.0, offered - max(0.0, sign * work[s.SHARE + kind])))
-        if taken > 0.0:
-            left -= taken
-            add_ahead(ring, kind, s.HI_BALANCING + direction, slot, sign * taken)
-
-
-@law
-def forward_pool(
-    product: Any, params: Any, ring: Any, flow: Any, target: int, slot: int, direction: int, offers: Any, spare: Any, n: int,
-    work: Any,
-) -> None:  # fmt: skip
-    """Forward the bids of one zone, direction and MTU as a pool: minimum and granularity apply to their sum.
-
-    The pool is a stack of its members' prices (a multipart bid): each keeps its own price and is paid the marginal
-    price, so never less than it bid. What the granularity cuts off is taken from the dearest members.
-    """
-    total = 0.0
-    for i in range(n):
-        total += offers[i, OFFER_MW]
-    quantity = round_down(total, product[s.GRANULARITY_MW])
-    if quantity < product[s.MIN_MW] - POWER_EPSILON_MW:
-        for i in range(n):
-            flow[int(offers[i, OFFER_ROW]), f.REFUSED + codes.POOL_TOO_SMALL] += offers[i, OFFER_MW] * MTU_H
-        return
-    sort_offers(offers, spare, n)
-    left = quantity
-    for i in range(n):
-        row = int(offers[i, OFFER_ROW])
-        taken = min(left, offers[i, OFFER_MW])
-        left -= taken
-        flow[row, f.REFUSED + codes.POOL_TRIMMED] += (offers[i, OFFER_MW] - taken) * MTU_H
-        if taken > POWER_EPSILON_MW:
-            enter(params[row], ring[row], flow[row], target, slot, direction, taken, work)

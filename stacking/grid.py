@@ -14,7 +14,7 @@ from . import state as s
 from .build import law, part
 from .columns import background_column
 from .coordination import beyond_mw
-from .markets.merit_order import OFFER_KEY, OFFER_MW, OFFER_ROW, accept, sort_offers
+from .markets.merit_order import OFFER_KEY, OFFER_LEDGER, OFFER_MW, OFFER_ROW, accept, sort_offers
 from .state import cell, column, slot_of
 from .units import MTU_H, POWER_EPSILON_MW
 
@@ -55,7 +55,8 @@ def buy_within_limits(
     sort_offers(offers, spare, n)
     if checked:
         whole = rules[s.GRID_CHECK] == s.CHECK_REJECTS
-        check_grid(offers, spare, n, direction, first, tick, whole, areas, local, params, ring, prices, rooms)
+        blind = rules[s.STRIPPED] > 0.0
+        check_grid(offers, spare, n, direction, first, tick, whole, blind, areas, local, params, ring, prices, rooms)
     price, mine, others = accept(
         offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
         background_priority, 0.0,
@@ -67,8 +68,8 @@ def buy_within_limits(
 
 @law
 def check_grid(
-    offers: Any, spare: Any, n: int, direction: int, first: int, tick: int, whole: bool, areas: Any, local: Any, params: Any,
-    ring: Any, prices: Any, rooms: Any,
+    offers: Any, spare: Any, n: int, direction: int, first: int, tick: int, whole: bool, blind: bool, areas: Any, local: Any,
+    params: Any, ring: Any, prices: Any, rooms: Any,
 ) -> None:  # fmt: skip
     """Cut sorted offers to what the limits on their path leave if all cheaper ones are taken; `whole`: refuse what does not fit.
 
@@ -76,6 +77,7 @@ def check_grid(
 
     Args:
         offers: (offer, OFFER_W) sorted, OFFER_MW is changed; spare: the same, OFFER_MW is written: what was cut, MW.
+        blind: whether the place of forwarded bids was stripped, so that they cannot be checked.
         n: number of offers; direction: 0 up, 1 down; first: delivery MTU; tick: now.
         areas: (area, AREAS_W); local: (area, mtu, LOCAL_W); params, ring: of all portfolios; prices: (area + 1, AREA_W).
         rooms: (area or more, 1 or more) memory.
@@ -86,6 +88,9 @@ def check_grid(
         rooms[a, 0] = max(0.0, -need_mw(local[a, first], 1 - direction, injected))
     for i in range(n):
         wanted, a = offers[i, OFFER_MW], int(params[int(offers[i, OFFER_ROW]), s.AREA])
+        spare[i, OFFER_MW] = 0.0
+        if blind and offers[i, OFFER_LEDGER] == c.FORWARDED:
+            continue
         fits, above = wanted, a
         while above >= 0:
             fits, above = min(fits, rooms[above, 0]), areas[above, s.PARENT]

@@ -21,6 +21,7 @@ from .build import law, prange, touch
 from .clearing import clearings
 from .delivery import deliver_row
 from .observe import look
+from .pools import share_failure
 from .turning import begin, turn_row, turn_world
 
 LINE = 64  # bytes that a cache loads at once
@@ -33,7 +34,7 @@ def advance(
     series: Any, local: Any, local_hourly: Any, hourly: Any, calendar: Any, scalars: Any, length: Any, draws: Any,
     sessions: Any, first_session: Any, fleets: Any, loads: Any, consumption: Any,
     control: Any, action: Any,
-    state: Any, ring: Any, chargers: Any, world: Any, prices: Any, history: Any,
+    state: Any, ring: Any, early: Any, chargers: Any, world: Any, prices: Any, history: Any,
     flow: Any, result: Any, reward: Any, observation: Any, mask: Any, ended: Any,
     scratch: Any, offers: Any, spare: Any, before: Any, bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any,
     fault: Any, chunk: Any,
@@ -51,7 +52,7 @@ def advance(
         sessions, first_session, fleets, loads, consumption: its sites.
         control: (world, CONTROL_W) scenario, tick and what to do.
         action: (world, portfolio, ACTIONS_W).
-        state, ring, chargers, world, prices, history: state, see `stacking.state`; changed.
+        state, ring, early, chargers, world, prices, history: state, see `stacking.state`; changed.
         flow, result, reward, observation, mask, ended: results of the tick; written.
         scratch, offers, spare, before, bids, nodes, pieces, links, lists: memory, per chunk or (first axis 1) shared.
         fault: (world + 1, 2) portfolio and column of the first action out of bounds, else -1; written. The last row
@@ -77,7 +78,7 @@ def advance(
                 fault[worlds, 0] = 1
             if control[b, s.DOING] == s.RESTART:
                 begin(params, series[k], draws[k], sessions, first_session[k], loads[k], fleets[k], state[b], ring[b],
-                      chargers[b], world[b], prices[b], history[b])  # fmt: skip
+                      early[b], chargers[b], world[b], prices[b], history[b])  # fmt: skip
                 control[b, s.CLOCK] = -1
         for first in range(0, rows, BLOCK):
             for b in range(begin_at, end):
@@ -87,14 +88,14 @@ def advance(
                     for r in range(first, min(rows, first + BLOCK)):
                         e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
                         take_bids(gates, products, rules, params[r], action[b, r], series[k], hourly[k], calendar[k, tick],
-                                  length[k], fleets[k, e], loads[k, i], state[b, r], ring[b, r], history[b, r], flow[b, r], tick,
-                                  work)  # fmt: skip
+                                  length[k], fleets[k, e], loads[k, i], state[b, r], ring[b, r], early[b, r], history[b, r],
+                                  flow[b, r], tick, work)  # fmt: skip
         for b in range(begin_at, end):
             k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
             if control[b, s.DOING] == s.STEP:
                 clearings(gates, products, curves, rules, areas, params, series[k], local[k], local_hourly[k], scalars[k],
-                          draws[k], calendar[k, tick], length[k], fleets[k], loads[k], ring[b], world[b], prices[b],
-                          offers[home], spare[home], before[home], bids[home], nodes[home], pieces[home], links[home],
+                          draws[k], calendar[k, tick], length[k], fleets[k], loads[k], state[b], ring[b], early[b], world[b],
+                          prices[b], offers[home], spare[home], before[home], bids[home], nodes[home], pieces[home], links[home],
                           lists[home], flow[b], result[b], tick, work)  # fmt: skip
         for first in range(0, rows, BLOCK):
             for b in range(begin_at, end):
@@ -108,11 +109,13 @@ def advance(
                                     flow[b, r], result[b], tick, work)  # fmt: skip
         for b in range(begin_at, end):
             k = control[b, s.SCENARIO]
+            if control[b, s.DOING] == s.STEP and rules[s.SHARES_FAILURE] > 0.0:
+                share_failure(params, flow[b])
             if control[b, s.DOING] != s.SKIP:
                 control[b, s.CLOCK] += 1
                 tick = control[b, s.CLOCK]
                 ended[b] = tick == length[k]
-                turn_world(gates, series[k, max(0, tick - 1)], world[b], prices[b], areas, result[b], tick)
+                turn_world(gates, rules, series[k, max(0, tick - 1)], ring[b], world[b], prices[b], areas, result[b], tick)
         for first in range(0, rows, BLOCK):
             last = min(rows, first + BLOCK)
             for b in range(begin_at, end):
@@ -122,7 +125,7 @@ def advance(
                     for r in range(first, last):
                         reward[b, r] = turn_row(
                             gates, rules, params[r], scalars[k], sessions, first_session[k], state[b, r], ring[b, r],
-                            chargers[b], history[b, r], flow[b, r], tick, length[k], work,
+                            early[b, r], chargers[b], history[b, r], flow[b, r], tick, length[k], work,
                         )  # fmt: skip
             for b in range(begin_at, end):
                 k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]

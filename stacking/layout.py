@@ -30,8 +30,9 @@ LOCAL = BALANCING + 13  # 17: need forecast (8 h), willingness-to-pay forecast (
 ASSET = LOCAL + 2 * LFM_FORECAST_HOURS + 1  # 42, see below
 # 45: of the battery committed MW t..t+11, schedule now and at the next 23 full hours; sold local, forwarded, doubly sold MW
 BOOK = ASSET + 42
-RULES = BOOK + 45  # 9: own consent up and down, then 7 rules of the design
-TERMINAL = RULES + 9  # 2
+RULES = BOOK + 45  # 11: own consent up and down, then 9 rules of the design
+FORWARDED_ALL = RULES + 11  # 4: forwarded by all for t+3 where the design publishes it: MW up, down; best price up, down
+TERMINAL = FORWARDED_ALL + 4  # 2
 OBSERVATIONS_W = TERMINAL + 2
 
 STORED_FRAC, MIN_CONTENT_FRAC, MAX_CONTENT_FRAC = ASSET, ASSET + 1, ASSET + 2
@@ -49,7 +50,7 @@ TIER_UP_MFRR, TIER_DN_MFRR, TIER_UP_LFM, TIER_DN_LFM = ASSET + 30, ASSET + 33, A
 
 CONSENT_NOW_UP, CONSENT_NOW_DN = RULES, RULES + 1
 RULE_FEE, RULE_MIN_MW, RULE_GRANULARITY_MW, RULE_SEES_SALES = RULES + 2, RULES + 3, RULES + 4, RULES + 5
-RULE_DSO_FIRST, RULE_PENALTY, RULE_POOLING = RULES + 6, RULES + 7, RULES + 8
+RULE_DSO_FIRST, RULE_PENALTY, RULE_POOLING, RULE_CHANGES, RULE_REVOCABLE_H = range(RULES + 6, RULES + 11)
 TERMINAL_PRICE_FORECAST, HOURS_TO_END = TERMINAL, TERMINAL + 1
 
 
@@ -105,7 +106,7 @@ def action_layout(lfm_limits: tuple[float, float], mfrr_limits: tuple[float, flo
             *offer("lfm", lfm_limits, local),
             *offer("mfrr", mfrr_limits, balancing),
             *(
-                Field(f"consent_{d}", "-", 0.0, 1.0, "local gate, where the design asks for consent; 0.5 or more is yes")
+                Field(f"consent_{d}", "-", 0.0, 1.0, "where the design asks: local gates, gate of withdrawal; 0.5 or more: yes")
                 for d in ("up", "dn")
             ),
         )
@@ -187,6 +188,13 @@ def observation_layout() -> Layout:
         *unit_range(["sees_own_sales", "dso_first"]),
         Field("tso_penalty_factor", "-", 0.0, inf),
         *unit_range(["pooling"]),
+        Field("forward_changes", "-", 0.0, 2.0, "balancing gate changes forwarded bids: 0 no, 1 price, 2 price and volume"),
+        Field("consent_revocable_h", "h", 0.0, 3.0, "hours before a block until which consent can be withdrawn"),
+        *(
+            Field(f"forwarded_all_{d}_mw", power, 0.0, inf, "by everybody for t+3, where the design publishes it")
+            for d in ("up", "dn")
+        ),
+        *free([f"forwarded_best_{d}_price" for d in ("up", "dn")], price, "cheapest up, dearest down of these; 0 if none"),
         Field("terminal_price_forecast", price, 0.0, inf),
         Field("hours_to_end", "h", 0.0, inf),
     )

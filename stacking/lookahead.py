@@ -155,6 +155,17 @@ def reserve(p: Any, ring: Any, slot: int, count: int, field: int, direction: int
                 add_ahead(ring, kind, field + direction, place, sign * taken)
 
 
+@law
+def trim_reserve(p: Any, ring: Any, slot: int, field: int, direction: int, keeps_mw: float) -> None:
+    """Cut what the assets hold ready for the offers of a direction in one MTU (their HI or LO), that of the dearest first."""
+    left, sign = keeps_mw, 1.0 if direction == 0 else -1.0
+    for rank in range(s.KINDS_W):
+        kind = int(p[s.ORDER + rank])
+        stays = min(left, sign * ahead(ring, kind, field + direction, slot))
+        left -= stays
+        set_ahead(ring, kind, field + direction, slot, sign * stays)
+
+
 @part
 def split_order(p: Any, ring: Any, slot: int, high: int, local: bool, out: int, work: Any) -> None:
     """Split what one market bought for an MTU over the assets, by cost within what each of them offered.

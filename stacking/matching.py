@@ -14,10 +14,19 @@ from . import flows as f
 from . import state as s
 from .build import law, part
 from .coordination import doubly_sold_mw
-from .forwarding import enter, fit_offers
+from .forwarding import fit_offers
 from .grid import buy_within_limits
 from .lookahead import add_ahead, set_cell
-from .markets.merit_order import OFFER_ACCEPTED, OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW, shifted_need
+from .markets.merit_order import (
+    OFFER_ACCEPTED,
+    OFFER_KEY,
+    OFFER_LEDGER,
+    OFFER_MW,
+    OFFER_PRIORITY,
+    OFFER_ROW,
+    shifted_need,
+)
+from .passed import enter
 from .state import ahead, cell, column, slot_of
 from .units import MTU_H, POWER_EPSILON_MW
 
@@ -80,7 +89,7 @@ def list_book(ring: Any, priority: Any, before: Any, blind: bool, slot: int, dir
         if quantity > POWER_EPSILON_MW:
             offers[n, OFFER_KEY] = sign * cell(ring[row], slot, column(c.LFM, s.PRICE, direction))
             offers[n, OFFER_PRIORITY], offers[n, OFFER_MW], offers[n, OFFER_ROW] = priority[row], quantity, row
-            offers[n, OFFER_ACCEPTED] = 0.0
+            offers[n, OFFER_LEDGER], offers[n, OFFER_ACCEPTED] = c.LFM, 0.0
             n += 1
     return n
 

@@ -133,6 +133,7 @@ class Areas:
         parent: (A,) next market above, always a later one; -1 if there is none.
         limit_mw: (A,) limit of the flow, MW.
         need_scale: (A,) factor on drawn needs, -.
+        of_tso: (A,) whether the limit is one of the TSO, the owner of the root.
         names, owners, kinds, regimes: (A,) texts; regime None = the scenario's default.
     """
 
@@ -145,6 +146,7 @@ class Areas:
     parent: NDArray[np.int64]
     limit_mw: NDArray[np.float64]
     need_scale: NDArray[np.float64]
+    of_tso: NDArray[np.bool_]
     names: tuple[str, ...]
     owners: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -186,6 +188,7 @@ def compile_network(network: Network, portfolios: Sequence[Portfolio]) -> Areas:
         parent=np.array([above[network.parents[k]] if network.parents[k] >= 0 else -1 for k in markets], np.int64),
         limit_mw=np.array([n.limit_mw for n in nodes], np.float64),
         need_scale=np.array([1.0 if n.need_scale is None else n.need_scale for n in nodes], np.float64),
+        of_tso=np.array([n.owner == network.nodes[network.parents.index(-1)].owner for n in nodes], np.bool_),
         names=tuple(n.name for n in nodes),
         owners=tuple(str(n.owner) for n in nodes),
         kinds=tuple(n.kind for n in nodes),

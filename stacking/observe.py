@@ -8,6 +8,7 @@ from . import columns as c
 from . import layout as v
 from . import state as s
 from .build import law, part
+from .early import day_gate_due, day_room_mw
 from .lookahead import free_power, known_mw, known_sale_mw, passed_mw
 from .state import ahead, hour_cell, slot_of
 from .units import MTU_PER_HOUR
@@ -35,6 +36,24 @@ def offer_gate(gates: Any, ledger: int) -> int:
 
 
 @law
+def gate_of_kind(gates: Any, kind: int) -> int:
+    """Return the number of the first gate of a kind, -1 if there is none."""
+    for g in range(gates.shape[0]):
+        if gates[g, s.KIND] == kind:
+            return g
+    return -1
+
+
+@law
+def observe_day_gate(p: Any, up_mw: float, down_mw: float, out: Any) -> None:
+    """Fill what may be offered at a gate of the day before; it stands on the battery alone."""
+    out[v.FEASIBLE_UP_LFM], out[v.FEASIBLE_DN_LFM] = up_mw, down_mw
+    for rank in range(s.KINDS_W):
+        if int(p[s.ORDER + rank]) == s.BATTERY:
+            out[v.TIER_UP_LFM + rank], out[v.TIER_DN_LFM + rank] = up_mw, down_mw
+
+
+@law
 def copy_columns(source: Any, target: Any, first: int, last: int) -> None:
     """Copy the columns first..last-1 of a row (an assignment of slices would allocate)."""
     for k in range(first, last):
@@ -51,6 +70,8 @@ def look(
     day = calendar[min(tick, length - 1)]
     local, balancing = offer_gate(gates, c.LFM), offer_gate(gates, c.MFRR)
     local_open = tick < length and local >= 0 and is_due(gates[max(0, local)], day, tick, length)
+    day_gate = gate_of_kind(gates, s.DAY_OFFER)
+    day_open = tick < length and day_gate >= 0 and day_gate_due(gates[max(0, day_gate)], day, tick, length)
     on_the_hour = tick < length and (fresh or day[c.QUARTER] == 0)
     hours_told = hours_to_tell(calendar, tick, length, on_the_hour)
     for r in range(first, last):
@@ -72,8 +93,10 @@ def look(
             observe_constants(params[r], out)
         e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
         observe_portfolio(params[r], state[r], ring[r], fleets[e], loads[i], gates[max(0, balancing)], gates[max(0, local)],
-                          local_open,
-                          hours_told, tick, day, out, work)  # fmt: skip
+                          local_open, hours_told, tick, day, out, work)  # fmt: skip
+        if day_open:
+            up, down = day_room_mw(params[r], state[r], ring[r], fleets[e], loads[i], tick, day, gates[day_gate, s.COUNT])
+            observe_day_gate(params[r], up, down, out)
 
 
 @law
@@ -93,8 +116,27 @@ def open_columns(gates: Any, rules: Any, day: Any, tick: int, length: int, mask:
             first = gates[g, s.ACTION]
             for k in range(first, first + 4):
                 mask[k] = True
-            if gates[g, s.LEDGER] == c.LFM and rules[s.HAS_FORWARD] > 0.0 and rules[s.NEEDS_CONSENT] > 0.0:
+            if gates[g, s.LEDGER] == c.LFM and asks_now(rules, day, tick, lead):
                 mask[v.CONSENT_UP] = mask[v.CONSENT_DN] = True
+        elif kind == s.DAY_OFFER and day_gate_due(gates[g], day, tick, length):
+            for k in range(v.LFM_OFFER, v.LFM_OFFER + 4):
+                mask[k] = True
+            if rules[s.HAS_FORWARD] > 0.0 and rules[s.NEEDS_CONSENT] > 0.0:
+                mask[v.CONSENT_UP] = mask[v.CONSENT_DN] = True
+        elif kind == s.REVOKE and is_due(gates[g], day, tick, length):
+            mask[v.CONSENT_UP] = mask[v.CONSENT_DN] = True
+
+
+@law
+def asks_now(rules: Any, day: Any, tick: int, lead: int) -> bool:
+    """Return whether a local gate asks for consent: each one, that of a local day's first block, or the first of the episode.
+
+    The blocks of the day in which the episode begins count as a day of their own.
+    """
+    if rules[s.HAS_FORWARD] == 0.0 or rules[s.NEEDS_CONSENT] == 0.0:
+        return False
+    scope, first = rules[s.CONSENT_SCOPE], tick < MTU_PER_HOUR
+    return scope == s.EACH_GATE or first or (scope == s.EACH_DAY and day[c.DAY_LEFT] == lead)
 
 
 @law
@@ -118,6 +160,8 @@ def observe_world(series: Any, scalars: Any, world: Any, rules_seen: Any, tick: 
     out[v.BALANCING + 12] = series[min(tick + 3, length - 1), c.NEED_FORECAST]
     for k in range(rules_seen.shape[0]):
         out[v.RULE_FEE + k] = rules_seen[k]
+    for k in range(4):
+        out[v.FORWARDED_ALL + k] = world[s.TOLD + k]
     out[v.TERMINAL_PRICE_FORECAST] = scalars[c.TERMINAL_FORECAST]
     out[v.HOURS_TO_END] = (length - tick) / MTU_PER_HOUR
 

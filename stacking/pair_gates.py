@@ -17,7 +17,6 @@ Undecided = Literal["refuse", "allow"]
 BASELINE_FROZEN_MIN = 60.0
 """Minutes before delivery at which a balancing service of Great Britain freezes its baseline or physical notification."""
 
-COUNTED_ONCE = "one MW that serves both orders is delivered once here, and the second order falls short; the table has both paid"
 MW_NOT_ASSET = "refuses_offered refuses the MW that were offered elsewhere; the table bars different MW of the same asset too"
 ONE_DELIVERY = "the gates look at one delivery; the table bars use at other times too"
 
@@ -49,7 +48,8 @@ class PairGates:
 def pair_gates(matrix: Matrix, local: str, balancing: str, *, undecided: Undecided = "refuse") -> PairGates:
     """Return the behaviour of the offer gates that follows from the verdicts of a pair.
 
-    co-delivery yes -> `parallel` (each gate sees its own ledger, the same MW may be sold twice); otherwise splitting yes ->
+    co-delivery yes -> `parallel` (each gate sees its own ledger, the same MW may be sold twice, and with the rule `validation =
+    "separate"` it counts for both buyers and is paid twice, as the table has it); otherwise splitting yes ->
     `parallel_adjusted` (each gate sees both ledgers); otherwise `exclusive` (in addition, MW offered in the other ledger are
     refused). A pair that may be split in the same direction only gets the rule `block_opposite_balancing`. What gates
     cannot say stands in `beyond`.
@@ -84,7 +84,7 @@ def pair_gates(matrix: Matrix, local: str, balancing: str, *, undecided: Undecid
         local, balancing, behaviour,
         sees={"lfm": both, "mfrr": both} if behaviour != "parallel" else {"lfm": ("lfm",), "mfrr": ("mfrr",)},
         refuses_offered={"lfm": ("mfrr",), "mfrr": ("lfm",)} if behaviour == "exclusive" else {"lfm": (), "mfrr": ()},
-        rules={"block_opposite_balancing": one_way},
+        rules={"block_opposite_balancing": one_way} | ({"validation": "separate"} if behaviour == "parallel" else {}),
         verdicts=verdicts, beyond=_beyond(behaviour, allowed["jumping"]),
     )  # fmt: skip
 
@@ -92,7 +92,6 @@ def pair_gates(matrix: Matrix, local: str, balancing: str, *, undecided: Undecid
 def _beyond(behaviour: Behaviour, jumping: bool) -> tuple[str, ...]:
     """Return what the gates of a behaviour leave unsaid."""
     said = {
-        COUNTED_ONCE: behaviour == "parallel",
         MW_NOT_ASSET: behaviour == "exclusive",
         ONE_DELIVERY: behaviour == "exclusive" and not jumping,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from .config import Efficiency, Fraction, NonNegative, Positive, Record
 
@@ -101,12 +101,20 @@ class Load(Record):
 
 
 class Portfolio(Record):
-    """The assets of one FSP at one network node, at most one of each kind; bids are made per portfolio."""
+    """The assets of one FSP at one network node, at most one of each kind; bids are made per portfolio.
+
+    `fsp` names the owner of several portfolios (by default each is an FSP of its own); `member` says whether it is a registered
+    and prequalified member of the receiving market, `collateral_eur` what it has deposited there (by default enough for
+    everything). All three matter only where the rules of a design ask (pool_members, membership, collateral_eur_per_mw).
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=80, pattern=NAME)]
     connection_mw: Positive
     node: Annotated[str, Field(min_length=1, max_length=80, pattern=NAME)] | None = None
     charge_tariff_eur_per_mwh: NonNegative = 0.0
+    fsp: Annotated[str, Field(min_length=1, max_length=80, pattern=NAME)] | None = None
+    member: StrictBool = True
+    collateral_eur: NonNegative | None = None
     count: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 1
     battery: Battery | None = None
     fleet: Fleet | None = None
@@ -124,6 +132,11 @@ class Portfolio(Record):
         if self.load is not None and self.load.peak_mw > self.connection_mw:
             raise ValueError(f"load.peak_mw = {self.load.peak_mw} exceeds connection_mw = {self.connection_mw}")
         return self
+
+    @property
+    def owner(self) -> str:
+        """Return the name of the FSP."""
+        return self.fsp or self.name
 
     @property
     def rated_mw(self) -> float:

@@ -33,7 +33,7 @@ def bids_needed(rows: int, areas: int, steps: int) -> int:
 
 @part
 def procure_jointly(
-    tick: int, first: int, product: Any, curves: Any, at: Any, areas: Any, local: Any, background_priority: float,
+    tick: int, first: int, rules: Any, product: Any, curves: Any, at: Any, areas: Any, local: Any, background_priority: float,
     priority: Any, params: Any, ring: Any, fleets: Any, loads: Any, world: Any, prices: Any, offers: Any, spare: Any,
     bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any, flow: Any, result: Any,
 ) -> None:  # fmt: skip
@@ -45,16 +45,16 @@ def procure_jointly(
 
     Args:
         tick: now; first: delivery MTU.
-        product: (PRODUCT_W,) balancing product; curves: shapes of other people's supply, local and balancing.
+        rules: (RULES_W,); product: (PRODUCT_W,) balancing product; curves: shapes of other people's supply, local and balancing.
         at: (SERIES_W,) of the MTU; areas: (area, AREAS_W); local: (area, mtu, LOCAL_W).
         prices: (area + 1, AREA_W), the last row is the root's; written.
         offers, spare: memory, a row for each portfolio; bids, nodes, pieces, links, lists: memory of `clear_jointly`.
         others: as in `stacking.coordination.clear_balancing`.
     """
     slot, root = slot_of(first, tick), areas.shape[0]
-    up, down = gather_offers(ring, priority, c.MFRR, 0, slot, 0, params.shape[0], offers), 0
+    up, down = gather_offers(rules, ring, priority, c.MFRR, 0, slot, 0, params.shape[0], False, offers), 0
     n = list_offers(offers, up, 0, 1.0, root, params, bids)
-    down = gather_offers(ring, priority, c.MFRR, 1, slot, 0, params.shape[0], spare)
+    down = gather_offers(rules, ring, priority, c.MFRR, 1, slot, 0, params.shape[0], False, spare)
     n = list_offers(spare, down, n, -1.0, root, params, bids)
     own = n
     set_limits(first, slot, product, at, areas, local, params, ring, nodes)

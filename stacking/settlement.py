@@ -53,6 +53,19 @@ def shortfall_shares_mw(shortfall_mw: float, local_mw: float, balancing_mw: floa
 
 
 @law
+def apart_shortfalls_mw(delivered_mw: float, local_mw: float, balancing_mw: float) -> tuple[float, float]:
+    """Return what each operator misses, (local, balancing) MW, if each measures metered - schedule for itself.
+
+    Neither knows of the other's order: a MW that was sold to both counts for both and is paid twice, and orders in opposite
+    directions hide each other. Rule `validation`; Article 34 i leaves open whether delivery is validated per market or net.
+
+    >>> apart_shortfalls_mw(2.0, 2.0, 2.0), apart_shortfalls_mw(0.0, 1.0, -1.0)
+    ((0.0, 0.0), (1.0, -1.0))
+    """
+    return local_mw - between(delivered_mw, local_mw), balancing_mw - between(delivered_mw, balancing_mw)
+
+
+@law
 def local_pay_eur(price: float, ordered_mwh: float, delivered_mwh: float, threshold_frac: float) -> float:
     """Return the pay of a local activation: bid price x delivered energy, nothing below the threshold.
 

@@ -25,7 +25,9 @@ FLEET_ROW, CHARGER, CHARGERS, FLEET_MW, V2G_LOSS_FRAC, DELAY, V2G_WEAR, UNMET = 
 # load; LOAD_ROW: row of the profiles, -1 if there is none; durations in MTU, notice in minutes
 LOAD_ROW, FLEX_FRAC, STEP_MW, NOTICE_MIN, MIN_RUN, MAX_RUN, REST, PER_DAY, REBOUND_FRAC, REBOUND_MTU, LOAD_COST = range(23, 34)
 AREA = 34  # local market area of the portfolio
-PARAMS_W = 35
+# sharing; COLLATERAL in EUR; POOL_HEAD: 1 for the first portfolio of a pool (alone: of its own), NEXT_IN_POOL: next one, or -1
+MEMBER, COLLATERAL, POOL_HEAD, NEXT_IN_POOL = 35, 36, 37, 38
+PARAMS_W = 39
 
 # ---- portfolio state, float64 (world, portfolio, STATE_W) ----------------------------------------------------------
 CONTENT, CASH, POWER, START_CONTENT = 0, 1, 2, 3
@@ -82,12 +84,16 @@ RING_W = CONSENTS + 2
 SHIFT, SHIFT_KNOWN, CLEARED_UP, CLEARED_DN, MATCHED = 0, SLOTS, 2 * SLOTS, 3 * SLOTS, 4 * SLOTS
 RECENT = 5 * SLOTS
 RECENT_MTU = 4  # published MTU in the observation: imbalance, up, down price each, newest first
-WORLD_W = RECENT + 3 * RECENT_MTU
+TOLD = RECENT + 3 * RECENT_MTU  # forwarded by all for the MTU of the next balancing gate: MW up, down; best price up, down
+TOLD_MTU = 3
+EARLY_SHIFT = TOLD + 4  # per hour: what the local markets of the day before moved, MW
+WORLD_W = EARLY_SHIFT + PLAN_HOURS
 # float64 (world, area + 1, AREA_W): price of the local market (joint procurement: of the area) per ring slot, and the last
 # published one; what other people sold locally, up and down; the last row is the root's
 AREA_RECENT = SLOTS
 OTHERS = SLOTS + 1
-AREA_W = OTHERS + 2 * SLOTS
+EARLY_OTHERS = OTHERS + 2 * SLOTS  # the same per hour, of the day before
+AREA_W = EARLY_OTHERS + 2 * PLAN_HOURS
 # int64 (world, CONTROL_W)
 SCENARIO, CLOCK, TODO, DOING = range(4)
 CONTROL_W = 4
@@ -100,15 +106,17 @@ TELLS = REFUSES  # publish gates: the prices of areas are told
 AGAIN, FORECAST = SEES_LOCAL, SEES_BALANCING  # local clearings: not the first of this book; on the forecast of the need
 LAST = REFUSES  # local clearings: the last of this book
 GATE_W = 12
-PUBLISH, AUCTION, TRADE, OFFER, CLEAR, FORWARD, JOINT, MATCH = range(8)  # gate kinds, in the order in which a tick takes them
+# gate kinds, in the order in which a tick takes them; DAY_*: of a local market on the day before, LEAD of
+# its offers and clearing: local hour, COUNT: hours of a day in which a bid may be called
+PUBLISH, AUCTION, TRADE, REVOKE, DAY_OFFER, OFFER, DAY_CLEAR, AWARD, CLEAR, RESELL, DAY_FORWARD, FORWARD, JOINT, MATCH = range(14)
 
 # ---- compiled areas, int64 (area, AREAS_W), from leaves to root: portfolios first..last-1 ---------------------------------
-FIRST_ROW, LAST_ROW, PARENT = range(3)
-AREAS_W = 3
+FIRST_ROW, LAST_ROW, PARENT, OF_TSO = range(4)  # OF_TSO: 1 where its limit is one of the TSO
+AREAS_W = 4
 
 # ---- compiled products, (market, PRODUCT_W) ---------------------------------------------------------------------------
-MIN_MW, GRANULARITY_MW, PRICE_FLOOR, PRICE_CAP, THRESHOLD, UP_OPEN, DN_OPEN = range(7)
-PRODUCT_W = 7
+MIN_MW, GRANULARITY_MW, PRICE_FLOOR, PRICE_CAP, THRESHOLD, UP_OPEN, DN_OPEN, READY_EUR_PER_MW_H = range(8)
+PRODUCT_W = 8
 
 # ---- compiled rules, (RULES_W,) ---------------------------------------------------------------------------------------
 FEE, PENALTY, KEEP_PAYMENT, CORRECT_LFM, DSO_SHARE, BLOCK_BALANCING, BLOCK_INTRADAY, POOLING = range(8)
@@ -119,10 +127,20 @@ BY_AREA = 15  # balancing bids are paid the price of their area
 LOCK_LATENCY_S, BOTH_STAND = 16, 17
 GRID_CHECK = 18
 NEUTRAL = 19  # local activations are met by opposite energy elsewhere: the balance does not move
-RULES_W = 20
+MEMBERSHIP, VERIFIED_LATE, COLLATERAL_EUR_PER_MW, CONSENT_SCOPE = 20, 21, 22, 23
+CHANGES, RETURNS_REST, FEE_OF_TSO, SHARES_FAILURE, STRIPPED = 24, 25, 26, 27, 28
+TELLS_ALL, MEASURED_APART, TOLERANCE_FRAC = 29, 30, 31
+OWN_LIMITS = 32  # local bids serve limits of DSO only, unless they are passed on to REDISPATCH
+REDISPATCH = 33
+AWARDS = 34  # local offers are availability that was awarded
+DAY_BEFORE = 35  # the local market is one of the day before
+RULES_W = 36
 DSO_FIRST, TSO_FIRST, PRO_RATA = 0, 1, 2  # DSO_SHARE: who is served first when less is delivered than ordered
 AT_MARGINAL, AS_BID, BETTER = 0, 1, 2  # FORWARD_PRICE
 UNCHECKED, CHECK_LIMITS, CHECK_REJECTS = 0, 1, 2  # GRID_CHECK
+ANYBODY, EACH_FSP, EACH_POOL = 0, 1, 2  # MEMBERSHIP: who must be a member of the receiving market
+EACH_GATE, EACH_DAY, ONCE = 0, 1, 2  # CONSENT_SCOPE
+UNCHANGED, PRICE_CHANGES, ALL_CHANGES = 0, 1, 2  # CHANGES of forwarded bids at the balancing gate
 BY_SCHEDULE, BY_NOMINATION, BY_MEAN, BY_QUIET_MEAN = 0, 1, 2, 3  # BASELINE
 
 # ---- baseline history, float32 (world, portfolio, columns), only where a design needs it -------------------------------------
@@ -130,6 +148,12 @@ BY_SCHEDULE, BY_NOMINATION, BY_MEAN, BY_QUIET_MEAN = 0, 1, 2, 3  # BASELINE
 # as it was told at the local gate, MW
 BASELINE_DAYS = 5  # working days whose same hour is averaged
 HISTORY_W = 24 * (BASELINE_DAYS + 1)
+
+# ---- local market of the day before, float32 (world, portfolio, columns), where a design has one; per hour, + direction -----
+EARLY_OFFERED, EARLY_PRICE, EARLY_SOLD, EARLY_CONSENT = 0, 2, 4, 6
+EARLY_HOUR = 8  # the hour that a cell stands for: the last ones of the next day come before the first of this one have passed
+EARLY_FIELDS = 9
+EARLY_W = EARLY_FIELDS * PLAN_HOURS
 
 # ---- scratch, float64 (1 or chunk, SCRATCH_W): shared by all worlds of a serial build -------------------------------------
 ROOM = 0  # MW free per asset kind: up, down
@@ -174,6 +198,26 @@ def cell(ring: Any, slot: int, column: int) -> float:
 def hour_cell(ring: Any, field: int, hour: int) -> float:
     """Return a field of the hourly plan; hours since the first tick."""
     return wide(ring[index(PLAN + field * PLAN_HOURS + hour % PLAN_HOURS)])
+
+
+@law
+def early_cell(early: Any, field: int, hour: int) -> float:
+    """Return a field of the local market of the day before; hours since the first tick."""
+    return wide(early[index(field * PLAN_HOURS + hour % PLAN_HOURS)])
+
+
+@law
+def set_early(early: Any, field: int, hour: int, value: float) -> None:
+    """Set a field of the local market of the day before."""
+    early[index(field * PLAN_HOURS + hour % PLAN_HOURS)] = value
+
+
+@law
+def early_sold_mw(early: Any, hour: int) -> float:
+    """Return what was sold for an hour on the day before, MW, + = up; 0 where there is no such market."""
+    if early.shape[0] == 0:
+        return 0.0
+    return early_cell(early, EARLY_SOLD, hour) - early_cell(early, EARLY_SOLD + 1, hour)
 
 
 @law

@@ -11,16 +11,18 @@ from .assets.fleet import change_cars, renew_envelope, unplug_all
 from .build import law, part
 from .columns import background_column
 from .delivery import settle_cars, settle_terminal, settled_imbalance_price
+from .early import bring_day, bring_shift, forget_early, is_over
 from .lookahead import position_mw, publish_market
+from .passed import asked_column
 from .ring import forget_hour, move_row, move_slots, take_plan
-from .state import slot_of
-from .units import MTU_PER_HOUR
+from .state import cell, column, slot_of
+from .units import MTU_PER_HOUR, POWER_EPSILON_MW
 
 
 @part
 def begin(
     params: Any, series: Any, draws: Any, sessions: Any, first_session: Any, loads: Any, fleets: Any, state: Any, ring: Any,
-    chargers: Any, world: Any, prices: Any, history: Any,
+    early: Any, chargers: Any, world: Any, prices: Any, history: Any,
 ) -> None:  # fmt: skip
     """Clear the rings of a world and set the start of its scenario.
 
@@ -28,6 +30,7 @@ def begin(
     stands for the balancing prices that an FSP remembers. Consumption is on its reference schedule, also in the days before.
     """
     ring[:] = 0.0
+    early[:] = 0.0
     world[:] = 0.0
     prices[:] = 0.0
     state[:] = 0.0
@@ -56,8 +59,15 @@ def is_published(gate: Any, tick: int) -> bool:
 
 
 @law
-def turn_world(gates: Any, at: Any, world: Any, prices: Any, areas: Any, result: Any, tick: int) -> None:
-    """Turn the results of a world to a tick: remember prices of the MTU that was delivered, move slots, publish."""
+def turn_world(
+    gates: Any, rules: Any, at: Any, ring: Any, world: Any, prices: Any, areas: Any, result: Any, tick: int
+) -> None:  # fmt: skip
+    """Turn the results of a world to a tick: remember prices of the MTU that was delivered, move slots, publish.
+
+    The portfolios have not been turned yet.
+    """
+    if rules[s.TELLS_ALL] > 0.0:
+        tell_forwarded(rules, ring, slot_of(tick + s.TOLD_MTU, tick - 1), world)
     if tick > 0:
         slot = s.PAST
         up, down, price = world[s.CLEARED_UP + slot], world[s.CLEARED_DN + slot], settled_imbalance_price(at, world, slot)
@@ -71,6 +81,8 @@ def turn_world(gates: Any, at: Any, world: Any, prices: Any, areas: Any, result:
         for a in range(prices.shape[0]):
             for first_cell in (0, s.OTHERS, s.OTHERS + s.SLOTS):
                 move_row(prices[a], first_cell)
+        if rules[s.DAY_BEFORE] > 0.0:
+            bring_shift(world, prices, tick + s.WINDOW - 1)
     for g in range(gates.shape[0]):
         first, count = tick + gates[g, s.LEAD], gates[g, s.COUNT]
         if gates[g, s.TELLS] == 1 and is_published(gates[g], tick):
@@ -82,8 +94,8 @@ def turn_world(gates: Any, at: Any, world: Any, prices: Any, areas: Any, result:
 
 @part
 def turn_row(
-    gates: Any, rules: Any, p: Any, scalars: Any, sessions: Any, first_session: Any, state: Any, ring: Any, chargers: Any,
-    history: Any, flow: Any, tick: int, length: int, work: Any,
+    gates: Any, rules: Any, p: Any, scalars: Any, sessions: Any, first_session: Any, state: Any, ring: Any, early: Any,
+    chargers: Any, history: Any, flow: Any, tick: int, length: int, work: Any,
 ) -> float:  # fmt: skip
     """Turn one portfolio to a tick: cars leave and arrive, the account is written, slots move, results are published.
 
@@ -104,14 +116,32 @@ def turn_row(
             total += flow[k]
         state[s.CASH] += total
         # hours before now hold nothing; the MTU that enters the window holds nothing but the schedule
-        if tick % MTU_PER_HOUR == 0:
+        if tick % MTU_PER_HOUR == 0 and is_over(early, tick // MTU_PER_HOUR - 1):
             forget_hour(ring, tick // MTU_PER_HOUR - 1)
+            if early.shape[0] > 0:
+                forget_early(early, tick // MTU_PER_HOUR - 1)
         move_slots(ring)
         if rules[s.BASELINE] == s.BY_NOMINATION:
             move_row(history, 0)
         take_plan(ring, tick + s.WINDOW - 1, s.SLOTS - 1)
+        if early.shape[0] > 0:
+            bring_day(ring, early, tick + s.WINDOW - 1, s.SLOTS - 1)
     publish_row(gates, p, ring, tick, work)
     return total
+
+
+@law
+def tell_forwarded(rules: Any, ring: Any, slot: int, world: Any) -> None:
+    """Publish what was forwarded for one MTU: MW and best price (cheapest up, dearest down, 0 if none) by direction."""
+    for d in range(2):
+        sign, volume, best = 1.0 if d == 0 else -1.0, 0.0, 0.0
+        for row in range(ring.shape[0]):
+            q = cell(ring[row], slot, column(c.FORWARDED, s.OFFERED, d))
+            if q > POWER_EPSILON_MW:
+                price = cell(ring[row], slot, asked_column(rules, d))
+                best = price if volume == 0.0 or sign * price < sign * best else best
+                volume += q
+        world[s.TOLD + d], world[s.TOLD + 2 + d] = volume, best
 
 
 @law

@@ -46,8 +46,20 @@ DESIGNS = (
     "gopacs",
     "redispatch",
     "onenet_pl",
+    "onenet_cy",
+    "onenet_hu",
     "gb_stacking",
 )
+SHARING: tuple[dict[str, Any], ...] = (
+    {"membership": "each", "verified_by": "receiving_operator", "collateral_eur_per_mw": 1e3, "residual": "returned"},
+    {"consent": "per_day", "change_forwarded": "price_and_volume", "consent_revocable_until_min": 75.0,
+     "transparency": "market", "forward_price": "as_bid"},
+    {"consent": "standing", "pooling": True, "pool_members": "fsp", "pool_failure": "shared", "membership": "pool",
+     "verified_by": "receiving_operator", "change_forwarded": "price", "validation": "separate", "tso_tolerance_frac": 0.1,
+     "forward_fee_eur_per_mwh": 3.0, "forward_fee_payer": "tso", "location": "stripped"},
+    {"receivers": ("redispatch", "id", "mfrr"), "pooling": True, "consent_revocable_until_min": 105.0},
+)  # fmt: skip
+"""Rules of forwarding that differ from the defaults, each of Article 34 a to i at least once."""
 Decisions = Mapping[int, Mapping[str, float]]
 
 
@@ -78,9 +90,20 @@ def portfolio(
     return Portfolio(name=name, connection_mw=connection, charge_tariff_eur_per_mwh=tariff, battery=battery)
 
 
-def design(name: str, *, lfm: dict[str, Any] | None = None, mfrr: dict[str, Any] | None = None, **rules: Any) -> Design:
-    """Return a shipped design with some rules and product fields changed, and a round intraday spread."""
+def design(
+    name: str,
+    *,
+    lfm: dict[str, Any] | None = None,
+    mfrr: dict[str, Any] | None = None,
+    receivers: Any = (),
+    **rules: Any,
+) -> Design:
+    """Return a shipped design with some rules, receiving markets and product fields changed, and a round intraday spread."""
     data = read_toml(DESIGNS_FOLDER / f"{name}.toml")
+    if receivers:
+        kept = [gate for gate in data["gates"] if gate["kind"] != "forward"]
+        at = next(k for k, gate in enumerate(kept) if (gate["kind"], gate["book"]) == ("clear", "lfm")) + 1
+        data["gates"] = kept[:at] + [{"kind": "forward", "book": "lfm", "to": to} for to in receivers] + kept[at:]
     data["rules"] = {"id_half_spread_eur_per_mwh": 5.0, **data["rules"], **rules}
     for market, changes in (("lfm", lfm), ("mfrr", mfrr)):
         if changes:
@@ -345,7 +368,7 @@ def lively(bounds: NDArray[np.float64], shape: tuple[int, ...], random: np.rando
     return action
 
 
-STATE = ("control", "state", "ring", "chargers", "world", "prices", "history")
+STATE = ("control", "state", "ring", "early", "chargers", "world", "prices", "history")
 RESULTS = ("flows", "market", "reward", "observation", "mask", "ended")
 
 

@@ -48,7 +48,8 @@ def forwarding_gain_eur(observation: FloatArray, terms: GainTerms) -> FloatArray
     P and E are chance and chance x margin of a call: terms and the last four published MTU, mixed by
     `recent_weight_frac`; a margin is price - day-ahead - cost up, day-ahead - price - cost down. V is the larger of the
     margins that the DSO's forecast willingness to pay leaves in the next two blocks, whose gates close while the
-    forwarded bid is pending (rule 14 locks its power). Power below the minimum is not forwarded without pooling, and
+    forwarded bid is pending (rule 14 locks its power). Where the design lets the balancing gate change a forwarded price, reprice
+    is 0. Power below the minimum is not forwarded without pooling, and
     never bid alone.
 
     Args:
@@ -61,7 +62,8 @@ def forwarding_gain_eur(observation: FloatArray, terms: GainTerms) -> FloatArray
         alone = _whole_mw(o, o[:, feasible])
         forwarded = np.where(o[:, at.RULE_POOLING] > 0.5, o[:, feasible], alone)
         chance, expected = _call(o, sign, terms)
-        own = np.maximum(0.0, expected + terms.reprice_eur_per_mwh - terms.own_effort_eur_per_mwh)
+        reprice = np.where(o[:, at.RULE_CHANGES] > 0.0, 0.0, terms.reprice_eur_per_mwh)
+        own = np.maximum(0.0, expected + reprice - terms.own_effort_eur_per_mwh)
         gain[:, d] += forwarded * (expected - chance * o[:, at.RULE_FEE])
         gain[:, d] -= terms.own_bid_frac * np.minimum(forwarded, alone) * own
         gain[:, d] -= terms.lock_frac * _lost_locally(o, sign, forwarded)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from stacking.errors import StackingError
-from stacking.layout import CONSENT_DN, CONSENT_UP, CONSENTS
+from stacking.layout import CONSENT_DN, CONSENT_UP, CONSENTS, LFM_SHARE_UP
 
 from ..seeds import mix, row_seeds, seed_of
-from ..strategies.base import BoolArray, FloatArray, Seed, Strategy
+from ..strategies.base import BoolArray, FloatArray, Seed, Strategy, keep_word
 from .base import ConsentPolicy
 from .naming import parse_consent
 
@@ -41,14 +41,14 @@ class WithConsent:
         return self.policy.start(mix(row_seeds(n, seed) ^ _PURPOSE)), self.strategy.start(n, seed)
 
     def act(self, observation: FloatArray, mask: BoolArray, state: Any) -> tuple[FloatArray, Any]:
-        """Let the strategy decide, then write the consent columns where they are open."""
+        """Let the strategy decide, then write the consent columns where they are open; what was said is never withdrawn."""
         own, inner = state
         action, inner = self.strategy.act(observation, mask, inner)
-        asked = mask[:, CONSENT_UP] | mask[:, CONSENT_DN]
-        if asked.any():
-            consent, own = self.policy.decide(observation, asked, own)
+        told = mask[:, CONSENT_UP] | mask[:, CONSENT_DN]
+        if told.any():
+            consent, own = self.policy.decide(observation, told & mask[:, LFM_SHARE_UP], own)
             action = action.copy()  # the strategy may have returned an array that it keeps
-            action[:, CONSENTS] = np.where(mask[:, CONSENTS], consent, action[:, CONSENTS])
+            action[:, CONSENTS] = np.where(mask[:, CONSENTS], keep_word(observation, mask, consent), action[:, CONSENTS])
         return action, (own, inner)
 
 

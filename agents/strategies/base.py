@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stacking.errors import StackingError
-from stacking.layout import ACTIONS_W, action_layout
+from stacking.layout import ACTIONS_W, CONSENT_NOW_DN, CONSENT_NOW_UP, LFM_SHARE_UP, action_layout
 
 FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
@@ -116,6 +116,17 @@ def check_parameters(strategy: Any) -> None:
 
 
 # ---- actions ---------------------------------------------------------------------------------------------------------
+def keep_word(observation: FloatArray, mask: BoolArray, answer: FloatArray | BoolArray) -> FloatArray:
+    """Return the answers about consent, (n, 2: up, down): new ones at a local gate, what was said last where it may be withdrawn.
+
+    Args:
+        observation: (n, OBSERVATIONS_W); mask: (n, ACTIONS_W).
+        answer: (n, 2) or (n, 1), to the question of the local gate.
+    """
+    said = observation[:, CONSENT_NOW_UP : CONSENT_NOW_DN + 1]
+    return np.where(mask[:, LFM_SHARE_UP : LFM_SHARE_UP + 1], answer, said)
+
+
 def closed_action(n: int) -> FloatArray:
     """Return n rows of "do nothing": every column zero, which is inside all bounds, (n, ACTIONS_W)."""
     return np.zeros((n, ACTIONS_W))

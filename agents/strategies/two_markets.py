@@ -13,7 +13,7 @@ import numpy as np
 from stacking import layout as at
 from stacking.units import MTU_H, MTU_PER_HOUR
 
-from .base import BoolArray, FloatArray, IntArray, closed_action, finish
+from .base import BoolArray, FloatArray, IntArray, closed_action, finish, keep_word
 from .observed import BALANCING_LEAD, INTRADAY_LEAD, LOCAL_HOUR, LOCAL_LEAD, Seen, look, row_sum
 from .offers import (
     day_ahead_min_spread,
@@ -85,7 +85,7 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     action[:, at.MFRR_SHARE_UP : at.MFRR_SHARE_DN + 1] *= ~kept
     offer_what_pays(action, seen)
     if terms.consent:
-        action[:, at.CONSENTS] = worth_consent(seen, terms.lfm_need_mw)
+        action[:, at.CONSENTS] = keep_word(observation, mask, worth_consent(seen, terms.lfm_need_mw))
     action = finish(action, mask)
     offered = action[:, at.LFM_SHARE_UP : at.LFM_SHARE_DN + 1] > 0.0
     block_end = seen.hours_to_end[:, None] - (LOCAL_LEAD + MTU_PER_HOUR) * MTU_H

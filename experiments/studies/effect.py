@@ -15,7 +15,11 @@ from ..strategy_input import file_hash
 from .contest import consenting
 from .record import Scalar, Setting, Study
 
-SHARING = frozenset({"consent", "forward_fee_eur_per_mwh", "forward_price", "pooling"})
+SHARING = frozenset({
+    "consent", "consent_revocable_until_min", "verified_by", "collateral_eur_per_mw", "location", "transparency",
+    "change_forwarded", "residual", "forward_fee_eur_per_mwh", "forward_fee_payer", "forward_price", "pooling", "pool_members",
+    "pool_failure",
+})  # fmt: skip
 """Rules without effect in a design that shares nothing."""
 
 MATCHING = frozenset({"lock_latency_s", "conflict_rule"})
@@ -36,7 +40,7 @@ def content_of(setting: Setting, design: Design, players: Players) -> str:
     free = ":" in setting.strategy
     shares = design.shares or design.shared_book
     dropped = frozenset() if free else (frozenset() if shares else SHARING) | (frozenset() if design.shared_book else MATCHING)
-    asked = free or (design.shares and design.rules.consent == "per_bid")
+    asked = free or design.asks
     names = [p.name for p in players.portfolios]
     share = None if setting.consent_share is None else consenting(names, setting.consent_share, setting.seed)
     parts = (

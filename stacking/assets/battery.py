@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import state as s
 from ..build import index, law
-from ..state import ahead, hour_cell, wide
+from ..state import ahead, hour_cell, slot_of, wide
 from ..units import MTU_PER_HOUR
 
 FAR_MWH = 1e18  # no store is as large: stands for infinity before the first energy is summed
@@ -141,6 +141,20 @@ def battery_room(
         up = min(up, min(height, p[s.RATED_MW]) - most)
         down = min(down, least - max(depth, -p[s.RATED_MW]))
     return max(0.0, up), max(0.0, down), low, high
+
+
+@law
+def content_span_mwh(p: Any, state: Any, ring: Any, tick: int, until: int) -> tuple[float, float]:
+    """Return the lowest and highest content to which own commitments can lead by an MTU, MWh."""
+    low, high, into, out = state[s.CONTENT], state[s.CONTENT], p[s.INTO], p[s.OUT]
+    for tau in range(tick, min(until, tick + s.WINDOW)):
+        most, least = battery_span_mw(p, ring, slot_of(tau, tick), 1.0, 1.0)
+        low -= drain_mwh(most, into, out)
+        high -= drain_mwh(least, into, out)
+    for tau in range(tick + s.WINDOW, until):
+        drain = drain_mwh(hour_cell(ring, s.PLAN_BATTERY, tau // MTU_PER_HOUR), into, out)
+        low, high = low - drain, high - drain
+    return low, high
 
 
 @law

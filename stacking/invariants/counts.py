@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import codes
 from .. import flows as f
 from ..engine import Engine
 
@@ -20,4 +21,7 @@ def counts(engine: Engine) -> dict[str, float]:
         "double_selected": float(flows[f.DOUBLE_SELECTED]),
         "double_activated": float(flows[f.DOUBLE_ACTIVATED]),
         "undelivered": float(flows[f.UNDELIVERED_LFM] + flows[f.UNDELIVERED_MFRR]),
+        "paid_twice": float(flows[f.DOUBLE_PAID]),
+        "withdrawn": float(flows[f.REFUSED + codes.WITHDRAWN]),
+        "sold_intraday": float(flows[f.FORWARDED_ID]),
     }

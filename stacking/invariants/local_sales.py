@@ -26,6 +26,14 @@ def check_local_sales(engine: Engine, before: Snapshot) -> None:
             _check_gate(step, gate)
 
 
+def _resold(step: Step, gate: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what was sold intraday right after this clearing, (world, portfolio, slot) MW; it moved the schedule."""
+    gates = step.engine.compiled.gates
+    if not any(g[s.KIND] == s.RESELL and g[s.LEAD] == gate[s.LEAD] for g in gates):
+        return np.zeros((step.engine.worlds, step.engine.rows, s.SLOTS - 1))
+    return step.book_column(s.ID_MW) - step.book_column(s.ID_MW, old=True)
+
+
 def _check_gate(step: Step, gate: NDArray[np.int64]) -> None:
     """Check what one clearing sold; a clearing on a forecast may buy more than is needed in the end."""
     engine, areas = step.engine, step.engine.areas
@@ -38,6 +46,7 @@ def _check_gate(step: Step, gate: NDArray[np.int64]) -> None:
     if gate[s.FORECAST] == 1:
         return
     scheduled = engine.ahead.astype(np.float64)[:, :, s.SCHEDULED :: s.ASSET_FIELDS][:, :, :2, block].sum(axis=2)
+    scheduled = scheduled - _resold(step, gate)[..., block]
     told = sum(sign * step.book(c.LFM, s.SOLD, d, old=True)[..., block] for d, sign in enumerate((1.0, -1.0)))
     local = engine.library.local[engine.scenario]
     at = np.minimum(step.tick + int(gate[s.LEAD]), local.shape[2] - 1)

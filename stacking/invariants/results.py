@@ -40,7 +40,7 @@ def check_idle(step: Step) -> None:
     idle = ~step.moved
     if not idle.any():
         return
-    for name in ("state", "ring", "chargers", "world", "prices", "history"):
+    for name in ("state", "ring", "early", "chargers", "world", "prices", "history"):
         now, then = getattr(step.engine, name)[idle], step.old[name][idle]
         if not np.array_equal(now, then):
             step.fail(f"an idle world keeps its {name}", (int(step.worlds[idle][0]),), float(np.abs(now - then).max()))

@@ -36,10 +36,14 @@ class Step:
         self.batteries_only = (self.params[:, s.FLEET_ROW] < 0) & (self.params[:, s.LOAD_ROW] < 0)
 
     def book(self, ledger: int, field: int, direction: int, *, old: bool = False) -> FLOAT:
+        """Return one field of a ledger, (world, portfolio, slot), of the MTU that are in the book before and after."""
+        return self.book_column(column(ledger, field, direction), old=old)
+
+    def book_column(self, at: int, *, old: bool = False) -> FLOAT:
         """Return one book column, (world, portfolio, slot), of the MTU that are in the book before and after."""
         ring = self.old["ring"] if old else self.engine.ring
         book = ring[..., s.BOOK : s.PLAN].reshape(*ring.shape[:2], s.SLOTS, s.BOOK_W)
-        book = book[..., column(ledger, field, direction)].astype(np.float64)
+        book = book[..., at].astype(np.float64)
         return book[..., 1:] if old else book[..., :-1]
 
     def order(self, ledger: int) -> FLOAT:

@@ -9,7 +9,7 @@ from .. import flows as f
 from .. import state as s
 from ..lookahead import column
 from ..units import MTU_H
-from .step import TOLERANCE_MWH, Step
+from .step import FLOAT, TOLERANCE_MWH, Step
 
 
 def check_trades(step: Step) -> None:
@@ -26,11 +26,22 @@ def check_trades(step: Step) -> None:
                 step.demand(f"a {name} sale is never taken back", now >= then, now, then)
                 step.demand(f"{name}: sold <= offered", now <= offered + TOLERANCE_MWH, now, offered)
                 sold += (now - then).sum(axis=(1, 2)) * MTU_H
+        if name == "local":
+            sold += _sold_early_mwh(step)
         step.equal(f"{name}: bought = sold", step.market[:, accepted], sold, TOLERANCE_MWH)
         supplied = step.market[:, accepted] + step.market[:, background]
         if not step.design.joint:  # there one MW serves several needs, and may be bought against another
             need = step.market[:, needed]
             step.demand(f"{name}: bought <= need", supplied <= need + TOLERANCE_MWH, supplied, need)
+
+
+def _sold_early_mwh(step: Step) -> FLOAT:
+    """Return what a local market of the day before sold in this step, (world,), MWh."""
+    if step.engine.early.shape[2] == 0:
+        return np.zeros(step.engine.worlds)
+    fields = slice(s.EARLY_SOLD * s.PLAN_HOURS, (s.EARLY_SOLD + 2) * s.PLAN_HOURS)
+    grown = step.engine.early[..., fields].astype(np.float64) - step.old["early"][..., fields]
+    return np.maximum(grown, 0.0).sum(axis=(1, 2))
 
 
 def check_orders(step: Step) -> None:
@@ -46,10 +57,31 @@ def check_orders(step: Step) -> None:
     local, balancing = step.order(c.LFM), step.order(c.MFRR) + step.order(c.FORWARDED)
     wanted = step.flows[..., f.POSITION_MW] + local + balancing
     shortfall = (wanted - step.flows[..., f.POWER_MW]) * MTU_H
-    left = shortfall.copy()
     for order, undelivered in ((local, f.UNDELIVERED_LFM), (balancing, f.UNDELIVERED_MFRR)):
         missing = step.flows[..., undelivered]
         step.demand("undelivered <= ordered", missing <= np.abs(order) * MTU_H + TOLERANCE_MWH, missing, np.abs(order) * MTU_H)
+    if step.design.rules.validation == "separate":
+        _check_apart(step, (local + balancing) * MTU_H - shortfall, local * MTU_H, balancing * MTU_H)
+    else:
+        _check_allotted(step, shortfall, local, balancing)
+
+
+def _check_apart(step: Step, delivered: FLOAT, local: FLOAT, balancing: FLOAT) -> None:
+    """Each operator counts what was delivered in its own direction; what both count is told as paid twice; MWh."""
+    counted = np.zeros(delivered.shape)
+    for order, undelivered in ((local, f.UNDELIVERED_LFM), (balancing, f.UNDELIVERED_MFRR)):
+        own = np.clip(delivered * np.sign(order), 0.0, np.abs(order))
+        counted += own
+        step.equal("delivered + undelivered = ordered", own + step.flows[..., undelivered], np.abs(order), TOLERANCE_MWH)
+    twice = np.maximum(0.0, counted - np.abs(delivered))
+    step.equal("paid twice = counted - delivered", step.flows[..., f.DOUBLE_PAID], twice, TOLERANCE_MWH)
+
+
+def _check_allotted(step: Step, shortfall: FLOAT, local: FLOAT, balancing: FLOAT) -> None:
+    """A shortfall (MWh) is borne once, and wholly where an order in its direction (MW) can bear it."""
+    left = shortfall.copy()
+    for order, undelivered in ((local, f.UNDELIVERED_LFM), (balancing, f.UNDELIVERED_MFRR)):
+        missing = step.flows[..., undelivered]
         left = left - np.sign(order) * missing
     step.demand("undelivered <= shortfall", left * np.sign(shortfall) >= -TOLERANCE_MWH, left, shortfall)
     # what no operator bears must come from an infeasible schedule: every order in its direction is wholly undelivered

@@ -11,8 +11,9 @@ from typing import Any
 
 from .. import columns as c
 from .. import state as s
+from ..assets.battery import drain_mwh
 from ..build import law, part
-from ..state import hour_cell
+from ..state import early_sold_mw, hour_cell
 from ..units import MTU_PER_HOUR, POWER_EPSILON_MW
 
 MAX_PAIRS = 64  # safety bound; each pair exhausts an hour or the store, so far fewer occur
@@ -26,7 +27,7 @@ def hour_column(k: int, column: int) -> int:
 
 @part
 def plan_day(
-    p: Any, ring: Any, work: Any, forecast: Any, price_row: int, fleet: Any, load: Any, first: int, count: int,
+    p: Any, ring: Any, early: Any, work: Any, forecast: Any, price_row: int, fleet: Any, load: Any, first: int, count: int,
     low_mwh: float, high_mwh: float, volume_frac: float, min_spread: float, end_frac: float,
 ) -> None:  # fmt: skip
     """Write the schedule of one day: move charging, then reach the end content and pair cheapest and dearest hours.
@@ -37,6 +38,7 @@ def plan_day(
 
     Args:
         p, ring: one row each; the hours of the day are written.
+        early: what was sold locally on the day before, (EARLY_W,) or (0,); it is delivered beside the schedule.
         work: scratch.
         forecast: (HOURLY_W, hour) prices of the scenario, EUR/MWh; price_row: which of them to read.
         fleet, load: forecasts of the portfolio.
@@ -49,13 +51,13 @@ def plan_day(
         work[hour_column(k, s.HOUR_PRICE)] = forecast[price_row, start + k]
     for k in range(n):
         set_plan(ring, s.PLAN_FLEET, start + k, 0.0)
-        set_plan(ring, s.PLAN_BATTERY, start + k, 0.0)
+        set_plan(ring, s.PLAN_BATTERY, start + k, early_sold_mw(early, start + k))
     if volume_frac <= 0.0:
         return
     if p[s.FLEET_ROW] >= 0.0:
         plan_fleet(ring, work, fleet, start, n, volume_frac, min_spread)
     if p[s.RATED_MW] * volume_frac > POWER_EPSILON_MW:
-        plan_battery(p, ring, work, fleet, load, start, n, low_mwh, high_mwh, volume_frac, min_spread, end_frac)
+        plan_battery(p, ring, early, work, fleet, load, start, n, low_mwh, high_mwh, volume_frac, min_spread, end_frac)
 
 
 @law
@@ -66,31 +68,34 @@ def set_plan(ring: Any, field: int, hour: int, power_mw: float) -> None:
 
 @law
 def plan_battery(
-    p: Any, ring: Any, work: Any, fleet: Any, load: Any, start: int, n: int, low_mwh: float, high_mwh: float,
+    p: Any, ring: Any, early: Any, work: Any, fleet: Any, load: Any, start: int, n: int, low_mwh: float, high_mwh: float,
     volume_frac: float, min_spread: float, end_frac: float,
 ) -> None:  # fmt: skip
-    """Plan the battery on the hours of the scratch table."""
+    """Plan the battery on the hours of the scratch table; in hours that were sold on the day before it only adds to that."""
     limit = p[s.RATED_MW] * volume_frac
     begin = min(max(low_mwh, p[s.MIN_MWH]), p[s.MAX_MWH])
     top = p[s.MAX_MWH] - max(0.0, min(high_mwh, p[s.MAX_MWH]) - begin)  # room is counted from the highest content
     reserve = 0.5 * (1.0 - volume_frac) * (p[s.MAX_MWH] - p[s.MIN_MWH])
+    content = begin
     for k in range(n):
-        consumption = 0.0
+        consumption, sold = 0.0, early_sold_mw(early, start + k)
         if p[s.FLEET_ROW] >= 0.0:
             consumption += fleet[start + k, c.AT_ONCE] - hour_cell(ring, s.PLAN_FLEET, start + k)
         if p[s.LOAD_ROW] >= 0.0:
             consumption += load[start + k]
         work[hour_column(k, s.HOUR_POWER)] = 0.0
-        work[hour_column(k, s.HOUR_CONTENT)] = begin
-        work[hour_column(k, s.HOUR_BUY)] = max(0.0, min(limit, p[s.CONNECTION_MW] - consumption))
-        work[hour_column(k, s.HOUR_SELL)] = max(0.0, min(limit, p[s.CONNECTION_MW] + consumption))
+        content -= MTU_PER_HOUR * drain_mwh(sold, p[s.INTO], p[s.OUT])
+        work[hour_column(k, s.HOUR_CONTENT)] = content
+        buy, sell = min(limit, p[s.CONNECTION_MW] - consumption), min(limit, p[s.CONNECTION_MW] + consumption)
+        work[hour_column(k, s.HOUR_BUY)] = max(0.0, buy + sold) if sold <= 0.0 else 0.0
+        work[hour_column(k, s.HOUR_SELL)] = max(0.0, sell - sold) if sold >= 0.0 else 0.0
         work[hour_column(k, s.HOUR_LOW)], work[hour_column(k, s.HOUR_HIGH)] = p[s.MIN_MWH] + reserve, top - reserve
-    reach_end(p, work, n, top, end_frac * p[s.CAPACITY_MWH] - begin)
+    reach_end(p, work, n, top, end_frac * p[s.CAPACITY_MWH] - content)
     for _ in range(MAX_PAIRS):
         if not add_best_pair(work, n, p[s.CHARGE_FRAC], p[s.DISCHARGE_FRAC], min_spread):
             break
     for k in range(n):
-        set_plan(ring, s.PLAN_BATTERY, start + k, work[hour_column(k, s.HOUR_POWER)])
+        set_plan(ring, s.PLAN_BATTERY, start + k, work[hour_column(k, s.HOUR_POWER)] + early_sold_mw(early, start + k))
 
 
 @law
@@ -121,8 +126,11 @@ def plan_fleet(ring: Any, work: Any, fleet: Any, start: int, n: int, volume_frac
 def reach_end(p: Any, work: Any, n: int, top: float, change_mwh: float) -> None:
     """Buy in the cheapest or sell in the dearest hours until the content has changed by `change_mwh` (as far as possible)."""
     buying = change_mwh > 0.0
-    begin = work[hour_column(0, s.HOUR_CONTENT)]
-    left = max(min(change_mwh, max(0.0, top - begin)), p[s.MIN_MWH] - begin)
+    lowest, highest = work[hour_column(0, s.HOUR_CONTENT)], work[hour_column(0, s.HOUR_CONTENT)]
+    for k in range(n):
+        lowest = min(lowest, work[hour_column(k, s.HOUR_CONTENT)])
+        highest = max(highest, work[hour_column(k, s.HOUR_CONTENT)])
+    left = max(min(change_mwh, max(0.0, top - highest)), min(0.0, p[s.MIN_MWH] - lowest))
     for _ in range(n):
         if abs(left) <= POWER_EPSILON_MW:
             break

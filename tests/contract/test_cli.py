@@ -412,7 +412,7 @@ def test_real_prices_are_replayed_and_the_synthetic_parts_named(tmp_path: Path) 
 
 DESIGN = (Path(DESIGNS_FOLDER) / "norflex_eam.toml").read_text()
 BAD_DESIGNS = {
-    "cycle": (DESIGN.replace('to = "mfrr"', 'to = "lfm"'), "cycle"),
+    "cycle": (DESIGN.replace('to = "mfrr"', 'to = "lfm"'), "redispatch"),
     "unknown key": (DESIGN.replace("[rules]", "[rules]\nluck = 1.0"), "rules.luck"),
     "wrong type": (DESIGN.replace("tso_penalty_factor = 1.0", 'tso_penalty_factor = "high"'), "rules.tso_penalty_factor"),
     "nan": (DESIGN.replace("tso_penalty_factor = 1.0", "tso_penalty_factor = nan"), "rules.tso_penalty_factor"),

@@ -133,8 +133,12 @@ def gates(data: dict[str, Any], *, without: tuple[str, str] | None = None, extra
 @pytest.mark.parametrize(
     ("data", "parts"),
     [
-        (gates(raw(), extra={"kind": "forward", "book": "mfrr", "to": "lfm"}), ("cycle",)),
-        (gates(raw("parallel"), extra={"kind": "forward", "book": "lfm", "to": "lfm"}), ("cycle",)),
+        (gates(raw(), extra={"kind": "forward", "book": "mfrr", "to": "lfm"}), ("gates", "to", "redispatch")),
+        (gates(raw("parallel"), extra={"kind": "forward", "book": "lfm", "to": "lfm"}), ("gates", "to", "redispatch")),
+        (
+            gates(raw(), extra={"kind": "forward", "book": "mfrr", "to": "mfrr"}),
+            ("finer to coarser", "redispatch, id, mfrr"),
+        ),
         (gates(raw(), extra={"kind": "clear", "book": "mfrr"}), ("twice",)),
         (gates(raw(), extra={"kind": "offer", "book": "lfm"}), ("offer", "twice")),
         (gates(raw(), extra={"kind": "match", "book": "lfm"}), ("match",)),

@@ -21,7 +21,7 @@ from stacking.kernel import BLOCK, advance
 from stacking.scenario import generate, scenario_keys
 from stacking.state import ahead, cell, hour_cell
 
-from ..toy import FLEET, busy, design, lively, portfolio, same_bytes
+from ..toy import FLEET, SHARING, busy, design, lively, portfolio, same_bytes
 
 WORLDS, ROWS = 8, 4
 MIXED = default_portfolios()[0].model_copy(update={"name": "cars and load"})
@@ -31,6 +31,8 @@ SETTINGS = (
     design("parallel_late", tso_shortfall="no_pay_no_correction", position="corrected"),
     design("norflex", baseline="quiet_mean"),
     design("exclusive", baseline="nomination"),
+    design("norflex_eam", **SHARING[2]),
+    design("norflex_eam", **SHARING[3]),
 )
 
 

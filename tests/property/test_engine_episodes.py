@@ -13,7 +13,7 @@ from stacking.engine import Engine
 from stacking.invariants import check_step, counts, sees_everything
 from stacking.scenario import generate, scenario_keys
 
-from ..toy import DESIGNS, FLEET, busy, design
+from ..toy import DESIGNS, FLEET, SHARING, busy, design
 
 SIZES = (1, 2, 3, 4, 5)
 VARIANTS: tuple[tuple[str, dict], ...] = (
@@ -23,8 +23,10 @@ VARIANTS: tuple[tuple[str, dict], ...] = (
     ("norflex_eam", {"pooling": True, "forward_fee_eur_per_mwh": 5.0, "forward_price": "better"}),
     ("norflex_eam", {"consent": "mandatory", "forward_price": "as_bid", "block_opposite_balancing": False}),
     ("norflex", {"pooling": True, "block_opposite_intraday": False, "delivery_priority": "tso_first"}),
-)
-WORLDS = 20  # per variant and size: 11 x 5 x 20 = 1,100 episodes
+    *(("norflex_eam", rules) for rules in SHARING),
+    ("parallel", {"validation": "separate", "tso_shortfall": "no_pay_no_correction"}),
+)  # fmt: skip
+WORLDS = 20  # per variant and size: 26 x 5 x 20 = 2,600 episodes
 TOTAL: Counter[str] = Counter()
 
 SHARES = [v.LFM_SHARE_UP, v.LFM_SHARE_DN, v.MFRR_SHARE_UP, v.MFRR_SHARE_DN]
@@ -67,7 +69,9 @@ def decide(engine: Engine, tick: int, random: np.random.Generator) -> np.ndarray
 @pytest.fixture(scope="module")
 def libraries():
     keys = scenario_keys("train", len(SIZES) * WORLDS, seed=7)
-    return {n: busy(generate(keys[i * WORLDS : (i + 1) * WORLDS], rows=n, days=1), seed=n) for i, n in enumerate(SIZES)}
+    part = {n: keys[i * WORLDS : (i + 1) * WORLDS] for i, n in enumerate(SIZES)}
+    # a local market of the day before needs a second day
+    return {(n, days): busy(generate(part[n], rows=n, days=days), seed=n) for n in SIZES for days in (1, 2)}
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,10 @@ def test_invariants_hold_whatever_is_decided(libraries, number: int):
     setting = design(name, **rules)
     happened: Counter[str] = Counter()
     for rows in SIZES:
-        engine = Engine(setting, FLEET[:rows] if rows < 5 else FLEET[::-1], libraries[rows], worlds=WORLDS)
+        chosen = FLEET[:rows] if rows < 5 else FLEET[::-1]
+        owned = [{"fsp": f"owner {k // 2}", "member": k != 1, "collateral_eur": 2e3 if k == 0 else None} for k in range(rows)]
+        portfolios = tuple(p.model_copy(update=more) for p, more in zip(chosen, owned, strict=True))
+        engine = Engine(setting, portfolios, libraries[rows, 1 + (setting.products["lfm"].gate_clock is not None)], worlds=WORLDS)
         engine.reset(np.arange(WORLDS))
         random = np.random.default_rng([number, rows])
         tick, action = 0, np.zeros(engine.mask.shape)
@@ -99,10 +106,14 @@ def test_invariants_hold_whatever_is_decided(libraries, number: int):
     if setting.shares:
         assert happened["forwards"] > 0.0
         assert happened["forwarded_activated"] > 0.0
-        assert (happened["opted_out"] > 0.0) == (setting.rules.consent == "per_bid")
+        assert (happened["opted_out"] > 0.0) == setting.asks
     blind = not sees_everything(setting)
-    for what in ("double_selected", "double_activated", "undelivered"):
+    for what in ("double_selected", "double_activated", *(("undelivered",) if setting.rules.validation == "allotted" else ())):
         assert (happened[what] > 1.0) == blind, what
+    rules = setting.rules
+    assert (happened["paid_twice"] > 1.0) == (rules.validation == "separate" and setting.name == "parallel")
+    assert (happened["withdrawn"] > 0.0) == (rules.consent_revocable_until_min is not None)
+    assert (happened["sold_intraday"] > 0.0) == ("id" in setting.receiving_markets)
     TOTAL.update(happened)
 
 

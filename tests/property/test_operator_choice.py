@@ -55,7 +55,7 @@ class Bids:
 
     def decisions(self, order: np.ndarray, setting: Design) -> dict[tuple[int, int], dict[str, float]]:
         """Return the decisions of row k = those of portfolio order[k], as far as the design asks."""
-        asked = setting.shares and setting.rules.consent == "per_bid"
+        asked = setting.asks
         found: dict[tuple[int, int], dict[str, float]] = {}
         for row, k in enumerate(order):
             if not setting.joint:

@@ -9,7 +9,7 @@ import pytest
 from stacking.catalogue import design_names, load_design
 from stacking.config import Design
 from stacking.errors import StackingError
-from stacking.pair_gates import COUNTED_ONCE, MW_NOT_ASSET, ONE_DELIVERY, local_service, pair_gates, with_pair
+from stacking.pair_gates import MW_NOT_ASSET, ONE_DELIVERY, local_service, pair_gates, with_pair
 from stacking.pairs import load_matrix, matrix_from
 
 GB = load_matrix()
@@ -30,11 +30,11 @@ def matrix(co_delivery: str, splitting: str, jumping: str) -> Any:
 @pytest.mark.parametrize(
     ("verdicts", "undecided", "preset", "beyond"),
     [
-        ("YYY", "refuse", "parallel", (COUNTED_ONCE,)),
-        ("y--", "refuse", "parallel", (COUNTED_ONCE,)),
+        ("YYY", "refuse", "parallel", ()),
+        ("y--", "refuse", "parallel", ()),
         ("NYY", "refuse", "parallel_adjusted", ()),
         ("?yY", "refuse", "parallel_adjusted", ()),
-        ("?yY", "allow", "parallel", (COUNTED_ONCE,)),
+        ("?yY", "allow", "parallel", ()),
         ("N?Y", "refuse", "exclusive", (MW_NOT_ASSET,)),
         ("N?Y", "allow", "parallel_adjusted", ()),
         ("NNn", "allow", "exclusive", (MW_NOT_ASSET, ONE_DELIVERY)),
