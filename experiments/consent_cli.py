@@ -74,7 +74,7 @@ def equilibrium(
     from ..agents.consent import scaled
     from . import equilibrium as search
     from . import fsp_types as view
-    from .game import check_asks
+    from .game import check_choices
 
     choices = view.checked_choices(choice or ())
     costs = scaled(cost_factor) if cost_factor else ()
@@ -82,8 +82,7 @@ def equilibrium(
         design, strategy, seeds=seeds, split=split, days=days, portfolio=portfolio, population=population, network=network,
         pooling=pooling, overrides=tuple(settings or ()), tuned=tuned, seed=seed, backend=backend, consent=consent,
     )  # fmt: skip
-    if any(c.consents for c in choices):
-        check_asks(game.design)
+    check_choices(game.design, choices)
     types = view.types_of(game.portfolios, view.TypeRule())
     revenue = view.revenue_of(game, types, choices)
     payoff = view.type_payoff(revenue, types, view.years_of(game.library), costs, choices)

@@ -142,7 +142,13 @@ def _check(begin: Mapping[str, Profile], epsilon: float, choices: int) -> None:
 
 
 def _reach(
-    payoff: Payoff, name: str, profile: Profile, epsilon: float, choices: int, weight: Sequence[float] | FloatArray | None, most_rounds: int
+    payoff: Payoff,
+    name: str,
+    profile: Profile,
+    epsilon: float,
+    choices: int,
+    weight: Sequence[float] | FloatArray | None,
+    most_rounds: int,
 ) -> Reached:
     """Return where one start leads."""
     seen, rounds, settled = {profile}, 0, False

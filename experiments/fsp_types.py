@@ -165,9 +165,7 @@ def type_payoff(revenue: Revenue, types: FspTypes, years: float, costs: Sequence
 
 
 # ---- output ----------------------------------------------------------------------------------------------------------
-def to_text(
-    found: Sequence[Reached], types: FspTypes, choices: Sequence[FspChoice], costs: Sequence[Cost], game: Game
-) -> str:
+def to_text(found: Sequence[Reached], types: FspTypes, choices: Sequence[FspChoice], costs: Sequence[Cost], game: Game) -> str:
     """Return what each start reached, who chose what there, and which costs were charged."""
     header = ["start", "rounds", "settled", *(f"{c.value}, FSPs" for c in choices), f"largest gain left, {UNIT}"]
     rows = [
@@ -185,7 +183,9 @@ def to_text(
         title = f"End {k + 1} of {len(ends)} (from {from_starts})"
         parts.append(f"{title}\n{render(['type', 'choice', UNIT, 'gain of the best other choice'], lines, left=2)}")
     parts.append(_costs_text(choices, costs))
-    parts.append(f"{len(types.names)} types, {len(game.portfolios)} FSPs, {len(game.library)} scenarios, {game.played} profiles played")
+    parts.append(
+        f"{len(types.names)} types, {len(game.portfolios)} FSPs, {len(game.library)} scenarios, {game.played} profiles played"
+    )
     return "\n\n".join(parts)
 
 

@@ -122,3 +122,19 @@ def check_asks(design: Design) -> None:
         remedy="Use norflex, norflex_eam, sthlmflex or sthlmflex_eam.",
     )  # fmt: skip
 
+
+def check_choices(design: Design, choices: Sequence[FspChoice]) -> None:
+    """Check that a design gives each of the choices its meaning.
+
+    Raises:
+        StackingError: for consent in a design that asks nobody, or consent without own bids where the decisions at the
+            balancing gate also set the volume of forwarded bids.
+    """
+    if any(choice.consents for choice in choices):
+        check_asks(design)
+    if FspChoice.CONSENT in choices and design.rules.change_forwarded == "price_and_volume":
+        raise StackingError(
+            "One share sets the volume of own and of forwarded bids, so consent cannot stand without own bids.",
+            place=f"design {design.name}", key="rules.change_forwarded", value="price_and_volume", allowed="none, price",
+            remedy="Leave out the choice 'consent', or let only the price change.",
+        )  # fmt: skip

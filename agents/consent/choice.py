@@ -13,7 +13,6 @@ from stacking.errors import StackingError
 
 from ..strategies.base import BoolArray, FloatArray, Seed, Strategy
 
-
 CONSENT_COLUMNS = (at.CONSENT_UP, at.CONSENT_DN)
 
 

@@ -1,4 +1,4 @@
-"""The folder of a study: its own copy with a hash, one file per finished cell, and at the end tables and figures.
+"""The folder of a study: its own copy with a hash, a file per finished cell or part of one, at the end tables and figures.
 
 Every file appears whole or not at all, holds no time stamp, and a cell's file name carries the hash of its content: a run
 that was killed continues with the cells that are missing, and ends with the same bytes as one that was not.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ..store import parquet_bytes, replace_file, sha256_of, versions
 from .cells import Cell
 from .record import Study
 
-STUDY, CELLS, FINISHED = "study.json", "cells", "finished.json"
+STUDY, CELLS, PARTS, FINISHED = "study.json", "cells", "parts", "finished.json"
 _DIGITS = 12  # of the hash in a file name
 
 
@@ -42,11 +43,16 @@ class StudyFolder:
         record = study_json(study, cells)
         try:
             self._check(record)
-            (self.path / CELLS).mkdir(parents=True, exist_ok=True)
-            for scrap in (*self.path.glob(".*.*"), *(self.path / CELLS).glob(".*.parquet.*")):
-                scrap.unlink()  # of a run that was killed while it wrote
+            self.path.mkdir(parents=True, exist_ok=True)
             if not (self.path / STUDY).exists():
                 replace_file(self.path / STUDY, record)
+            for name in (CELLS, PARTS):
+                (self.path / name).mkdir(exist_ok=True)
+            for scrap in (*self.path.glob(".*.*"), *self.path.glob("*/.*.parquet.*")):
+                scrap.unlink()  # of a run that was killed while it wrote
+            for cell in cells:
+                if self.has(cell):
+                    self.parts(cell).remove()
         except OSError as error:
             raise StackingError(
                 "The study cannot be written.", place=str(self.path), value=error.strerror or str(error),
@@ -74,32 +80,29 @@ class StudyFolder:
         """Return whether a cell is finished."""
         return self._file(cell) is not None
 
-    def write(self, cell: Cell, episodes: pd.DataFrame) -> None:
-        """Keep the episodes of a finished cell."""
-        data = parquet_bytes("episodes", episodes)
+    def parts(self, cell: Cell) -> Parts:
+        """Return what is kept of a cell before it is finished."""
+        return Parts(self.path / PARTS, cell)
+
+    def write(self, cell: Cell, frame: pd.DataFrame) -> None:
+        """Keep the result of a finished cell; its parts are no longer needed."""
+        data = parquet_bytes("cell", frame)
         replace_file(self.path / CELLS / f"{cell.number:04d}-{sha256_of(data)[:_DIGITS]}.parquet", data)
+        self.parts(cell).remove()
 
     def read(self, cell: Cell) -> pd.DataFrame:
-        """Return the episodes of a finished cell.
+        """Return the result of a finished cell.
 
         Raises:
             StackingError: if the file was changed or damaged.
         """
         file = self._file(cell)
-        try:
-            data = b"" if file is None else file.read_bytes()
-            if file is None or sha256_of(data)[:_DIGITS] != file.stem.partition("-")[2]:
-                raise OSError
-            return pq.read_table(BytesIO(data)).to_pandas()
-        except (OSError, pa.ArrowException) as error:
-            raise StackingError(
-                "A finished cell is missing, or was changed after it was written.",
-                place=str(file or self.path / CELLS / f"{cell.number:04d}-*.parquet"), key=f"cell {cell.number}",
-                remedy="Remove the file and run the study again: only this cell is run.",
-            ) from error  # fmt: skip
+        return _read(file or self.path / CELLS / f"{cell.number:04d}-*.parquet", f"cell {cell.number}")
 
     def finish(self, files: Mapping[str, bytes], cells: Iterable[Cell]) -> None:
         """Write tables and figures, then the hash of every file."""
+        with suppress(OSError):
+            (self.path / PARTS).rmdir()
         for name, data in files.items():
             replace_file(self.path / name, data)
         hashes = {name: sha256_of(data) for name, data in files.items()}
@@ -111,6 +114,53 @@ class StudyFolder:
 
     def _file(self, cell: Cell) -> Path | None:
         return next(iter(sorted((self.path / CELLS).glob(f"{cell.number:04d}-*.parquet"))), None)
+
+
+class Parts:
+    """What is kept of a cell that takes long, so that a killed run continues within it.
+
+    Args:
+        folder: of the parts of all cells.
+        cell: which one.
+    """
+
+    def __init__(self, folder: Path, cell: Cell) -> None:
+        self.folder, self.cell = folder, cell
+
+    def add(self, name: str, frame: pd.DataFrame) -> None:
+        """Keep one part under a name of small letters and digits."""
+        data = parquet_bytes("part", frame)
+        replace_file(self.folder / f"{self.cell.number:04d}-{name}-{sha256_of(data)[:_DIGITS]}.parquet", data)
+
+    def read(self) -> dict[str, pd.DataFrame]:
+        """Return all parts by name.
+
+        Raises:
+            StackingError: if a file was changed or damaged.
+        """
+        return {file.stem.split("-")[1]: _read(file, f"cell {self.cell.number}") for file in self._files()}
+
+    def remove(self) -> None:
+        """Remove all parts."""
+        for file in self._files():
+            file.unlink()
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob(f"{self.cell.number:04d}-*.parquet"))
+
+
+def _read(file: Path, key: str) -> pd.DataFrame:
+    """Return a table whose file name ends with the hash of its bytes."""
+    try:
+        data = file.read_bytes()
+        if sha256_of(data)[:_DIGITS] != file.stem.rpartition("-")[2]:
+            raise OSError
+        return pq.read_table(BytesIO(data)).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise StackingError(
+            "A finished cell or a part of one is missing, or was changed after it was written.", place=str(file), key=key,
+            remedy="Remove the file and run the study again: only what it held is run.",
+        ) from error  # fmt: skip
 
 
 def study_json(study: Study, cells: tuple[Cell, ...]) -> bytes:

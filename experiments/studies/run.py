@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..runner import REFERENCE, Progress, run
-from .cells import RUNS, Cell
-from .contest import Libraries, contest_of
+from ..runner import Progress
+from .cells import Cell
 from .folder import StudyFolder
+from .kinds import KINDS, Ground, StudyReport
 from .record import Study
-from .report import Report, report_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Done:
 
     folder: Path
     found: int
-    report: Report
+    report: StudyReport
 
 
 def run_study(
@@ -47,25 +46,22 @@ def run_study(
         cells: all of them.
         out: folder; one of a killed run of the same study is continued.
         backend: of the engine; all give the same results.
-        advance: called with the number of episodes done since the last call.
+        advance: called with the number of steps done since the last call, in the unit of the kind of study.
         say: told what was there already.
 
     Raises:
         StackingError: for a folder that holds something else, a damaged cell, or bad input.
     """
     tell, step = say or (lambda text: None), advance or (lambda count: None)
-    folder = StudyFolder(out, study, cells)
+    kind, folder = KINDS[study.kind], StudyFolder(out, study, cells)
     missing = [cell for cell in cells if not folder.has(cell)]
     found = len(cells) - len(missing)
     if found:
         tell(f"{found} of {len(cells)} cells are there already.")
-        step(found * RUNS * study.seeds)
-    libraries: Libraries = {}
+        step(kind.steps(study, found))
+    ground = Ground(backend, step)
     for cell in missing:
-        episodes = run(contest_of(cell.setting, libraries, backend)).episodes
-        own = episodes.loc[episodes["strategy"] != REFERENCE].reset_index(drop=True)
-        folder.write(cell, own)
-        step(RUNS * study.seeds)
-    report = report_of(study, name, {cell: folder.read(cell) for cell in cells})
+        folder.write(cell, kind.play(study, cell, ground, folder.parts(cell)))
+    report = kind.report(study, name, {cell: folder.read(cell) for cell in cells})
     folder.finish(report.files(), cells)
     return Done(folder.path, found, report)

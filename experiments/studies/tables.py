@@ -11,14 +11,14 @@ from ..groups import group_table
 from ..metric import EUR, SHARE
 from ..paired import paired_differences
 from .cells import Cell, value_text
-from .record import Scalar, Study
+from .record import ContestStudy, Scalar
 
 Episodes = Mapping[Cell, pd.DataFrame]
 UNPAIRED = ("seed",)
 """Axes whose values do not meet the same scenarios."""
 
 
-def study_table(study: Study, episodes: Episodes) -> pd.DataFrame:
+def study_table(study: ContestStudy, episodes: Episodes) -> pd.DataFrame:
     """Return every figure of every cell, one row each.
 
     Columns: ``cell``, the keys of the axes, ``metric, unit, estimate, low, high, count``. Figures and intervals are those
@@ -35,7 +35,7 @@ def study_table(study: Study, episodes: Episodes) -> pd.DataFrame:
     return whole.sort_values("cell", kind="stable").reset_index(drop=True)
 
 
-def groups_table(study: Study, episodes: Episodes) -> pd.DataFrame:
+def groups_table(study: ContestStudy, episodes: Episodes) -> pd.DataFrame:
     """Return figures by group of every cell: ``cell``, the keys of the axes, then those of `groups.group_table`."""
     parts = []
     for cell, frame in episodes.items():
@@ -55,7 +55,7 @@ def _placed(cell: Cell, table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([place, table], axis=1)
 
 
-def _differences(study: Study, episodes: Episodes) -> list[pd.DataFrame]:
+def _differences(study: ContestStudy, episodes: Episodes) -> list[pd.DataFrame]:
     """Return the paired differences along the first axis, line by line."""
     if study.axis[0].key in UNPAIRED or len(study.axis[0].values) < 2:
         return []

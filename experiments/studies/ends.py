@@ -1,0 +1,153 @@
+"""Tables of a study of equilibria: the ends that the starts reach, cell by cell, and what each type does and earns there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...agents.consent import scaled, yearly_eur
+from ..equilibrium import Reached, shares, switch
+from ..fsp_types import Revenue, per_kw_year
+from .cells import Cell, value_text
+from .equilibria import Players, kept_revenue, searches
+from .record import EquilibriumStudy
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class End:
+    """One profile in which some starts end.
+
+    Attributes:
+        starts: names of the starts.
+        one: where the first of them ends.
+        fsps_frac, mw_frac: share of FSPs and of MW that made each choice.
+    """
+
+    starts: tuple[str, ...]
+    one: Reached
+    fsps_frac: tuple[float, ...]
+    mw_frac: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The ends of a cell by factor on the assumed costs, those first that most starts reach; and what earned them."""
+
+    who: Players
+    revenue: Revenue
+    ends: dict[float, tuple[End, ...]]
+
+
+Outcomes = Mapping[Cell, Outcome]
+
+
+def outcome_of(study: EquilibriumStudy, cell: Cell, frame: pd.DataFrame) -> Outcome:
+    """Return the ends of a finished cell: the same searches again, in the profiles that were kept."""
+    revenue, who = kept_revenue(frame)
+    found = searches(study, cell.setting.seed, revenue, who)
+    return Outcome(who, revenue, {factor: _ends(study, who, reached) for factor, reached in found.items()})
+
+
+def consent_frac(study: EquilibriumStudy, by_choice: tuple[float, ...]) -> float:
+    """Return the share that consents, with or without own bids."""
+    return sum(share for choice, share in zip(study.choices, by_choice, strict=True) if choice.consents)
+
+
+def _ends(study: EquilibriumStudy, who: Players, reached: list[Reached]) -> tuple[End, ...]:
+    groups: dict[object, list[Reached]] = {}
+    for one in reached:
+        groups.setdefault((one.profile, one.settled), []).append(one)
+    found = [
+        End(
+            tuple(r.start for r in group), group[0],
+            shares(group[0].profile, len(study.choices), who.types.fsps),
+            shares(group[0].profile, len(study.choices), who.types.rated_mw),
+        )
+        for group in groups.values()
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda end: -len(end.starts)))
+
+
+# ---- tables ----------------------------------------------------------------------------------------------------------
+def cell_table(study: EquilibriumStudy, outcomes: Outcomes) -> pd.DataFrame:
+    """Return one row per cell and factor on the assumed costs.
+
+    Columns: ``cell``, the keys of the axes, ``cost_factor, starts, settled`` (number of starts), ``ends`` (different
+    ones), ``consent_fsps_frac, consent_mw_frac`` at the end that most starts reach, the least and the most of both over all
+    ends, ``largest_gain`` (EUR/kW-year that some type would still gain at one of the ends) and whose it is.
+    """
+    rows = []
+    for cell, outcome in outcomes.items():
+        for factor, ends in outcome.ends.items():
+            row = {**_place(cell), "cost_factor": factor, "starts": sum(len(end.starts) for end in ends)}
+            row |= {"settled": sum(len(end.starts) for end in ends if end.one.settled), "ends": len(ends)}
+            for name, found in (("fsps", [e.fsps_frac for e in ends]), ("mw", [e.mw_frac for e in ends])):
+                values = [consent_frac(study, by_choice) for by_choice in found]
+                row |= {f"consent_{name}_frac": values[0], f"consent_{name}_least_frac": min(values)}
+                row |= {f"consent_{name}_most_frac": max(values)}
+            gain, owner = max((g, -k) for end in ends for k, g in enumerate(end.one.gains))
+            rows.append({**row, "largest_gain": gain, "largest_gain_type": outcome.who.types.names[-owner]})
+    return pd.DataFrame(rows)
+
+
+def end_table(study: EquilibriumStudy, outcomes: Outcomes) -> pd.DataFrame:
+    """Return one row per end: from which starts, whether nobody gains more than epsilon there, and who chose what.
+
+    Columns: ``cell``, the keys of the axes, ``cost_factor, end, from_starts, starts, rounds`` (of the first start),
+    ``settled``, ``fsps_CHOICE_frac`` and ``mw_CHOICE_frac`` for each choice, ``largest_gain``.
+    """
+    rows = []
+    for cell, outcome in outcomes.items():
+        for factor, ends in outcome.ends.items():
+            for number, end in enumerate(ends):
+                row = {**_place(cell), "cost_factor": factor, "end": number, "from_starts": len(end.starts)}
+                row |= {"starts": ", ".join(end.starts), "rounds": end.one.rounds, "settled": end.one.settled}
+                for name, by_choice in (("fsps", end.fsps_frac), ("mw", end.mw_frac)):
+                    row |= {f"{name}_{c.value}_frac": share for c, share in zip(study.choices, by_choice, strict=True)}
+                rows.append({**row, "largest_gain": end.one.most_gain})
+    return pd.DataFrame(rows)
+
+
+def type_table(study: EquilibriumStudy, outcomes: Outcomes) -> pd.DataFrame:
+    """Return one row per end and type: its choice, what it earns, and what the best other choice would bring.
+
+    Columns: ``cell``, the keys of the axes, ``cost_factor, end, type, fsps, rated_mw, choice, eur_per_kw_year`` (after
+    costs), ``best_other, gain`` (EUR/kW-year), ``gain_error`` (standard error of the gain over the scenarios).
+    """
+    rows = []
+    for cell, outcome in outcomes.items():
+        for factor, ends in outcome.ends.items():
+            for number, end in enumerate(ends):
+                at = {**_place(cell), "cost_factor": factor, "end": number}
+                rows += [{**at, **type_row(study, outcome, factor, end, k)} for k in range(len(end.one.profile))]
+    return pd.DataFrame(rows)
+
+
+def type_row(study: EquilibriumStudy, outcome: Outcome, factor: float, end: End, k: int) -> dict[str, Any]:
+    """Return what one type does and earns at an end, and its best other choice."""
+    types, profile, costs = outcome.who.types, end.one.profile, scaled(factor)
+    price = [types.fsps[k] * yearly_eur(choice, costs) / (1000.0 * types.rated_mw[k]) for choice in study.choices]
+
+    def earned(to: int) -> FloatArray:
+        return per_kw_year(outcome.revenue(switch(profile, k, to)), types, outcome.who.years)[:, k] - price[to]
+
+    own = earned(profile[k])
+    gain, to = max((float((earned(c) - own).mean()), -c) for c in range(len(study.choices)) if c != profile[k])
+    difference = earned(-to) - own
+    return {
+        "type": types.names[k], "fsps": int(types.fsps[k]), "rated_mw": float(types.rated_mw[k]),
+        "choice": study.choices[profile[k]].value, "eur_per_kw_year": float(own.mean()),
+        "best_other": study.choices[-to].value, "gain": gain,
+        "gain_error": float(difference.std(ddof=1) / np.sqrt(len(difference))),
+    }  # fmt: skip
+
+
+def _place(cell: Cell) -> dict[str, object]:
+    return {"cell": cell.number, **{key: value_text(value) for key, value in cell.point}}
