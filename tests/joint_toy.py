@@ -32,6 +32,17 @@ class Problem:
     def root(self) -> int:
         return len(self.areas) - 1
 
+    @cached_property
+    def below(self) -> np.ndarray:
+        """Return the MW that one accepted MW of each bid adds to S of each area, (area, bid)."""
+        units = [self.net_of(unit) for unit in np.eye(len(self.bids))]
+        return np.stack(units, axis=1) if units else np.zeros((len(self.areas), 0))
+
+    @property
+    def unit_cost(self) -> np.ndarray:
+        """Return what a MW of each bid costs, EUR/MWh: up is paid for, down pays back."""
+        return self.bids[:, j.BID_SIGN] * self.bids[:, j.BID_EUR_PER_MWH]
+
     def net_of(self, accepted: np.ndarray) -> np.ndarray:
         """Return S_a from the definition: for each bid, every area on its path."""
         net = np.zeros(len(self.areas))
@@ -43,7 +54,7 @@ class Problem:
         return net
 
     def bid_cost(self, accepted: np.ndarray) -> float:
-        return float((self.bids[:, j.BID_SIGN] * self.bids[:, j.BID_EUR_PER_MWH] * accepted).sum())
+        return float((self.unit_cost * accepted).sum())
 
     def penalties(self, net: np.ndarray) -> float:
         short = np.maximum(self.areas[:, j.LOWER_MW] - net, 0.0)
@@ -86,32 +97,35 @@ kernel = cache(build)  # naming a build takes longer than clearing
 
 
 def clear(case: Problem, backend: str = "serial") -> Cleared:
-    """Clear by the kernel; memory and results are filled with rubbish before."""
-    bids, areas = case.bids.copy()[None], case.areas.copy()[None]
+    """Clear by the kernel."""
+    cost, accepted, areas = clear_many(case.bids.copy()[None], case.areas.copy()[None], case.reference, backend)
+    return Cleared(float(cost[0]), accepted[0], areas[0])
+
+
+def clear_many(
+    bids: np.ndarray, areas: np.ndarray, reference: float, backend: str = "serial"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clear (world, bid, BIDS_W) and (world, area, AREAS_W); return costs, accepted MW and the areas, which are written.
+
+    Memory and results are filled with rubbish before.
+    """
+    worlds, many, deep = len(bids), bids.shape[1], areas.shape[1]
     bids[..., j.BID_ACCEPTED_MW], areas[..., j.NET_MW :] = -77.0, np.nan
-    rows, cost = j.pieces_needed(bids.shape[1], areas.shape[1]), np.full(1, np.nan)
-    pieces, links = np.full((1, j.PIECES_W, rows), np.nan), np.full((1, j.LINKS_W, rows), 9999)
-    lists = np.full((1, areas.shape[1], j.LISTS_W), 9999)
-    count, reference = np.array([bids.shape[1]]), np.array([case.reference])
-    kernel(clear_and_split, backend)(bids, count, areas, reference, pieces, links, lists, cost)
-    return Cleared(float(cost[0]), bids[0, :, j.BID_ACCEPTED_MW], areas[0])
+    rows, cost = j.pieces_needed(many, deep), np.full(worlds, np.nan)
+    pieces, links = np.full((worlds, j.PIECES_W, rows), np.nan), np.full((worlds, j.LINKS_W, rows), 9999)
+    lists, count = np.full((worlds, deep, j.LISTS_W), 9999), np.full(worlds, many)
+    kernel(clear_and_split, backend)(bids, count, areas, np.full(worlds, reference), pieces, links, lists, cost)
+    return cost, bids[..., j.BID_ACCEPTED_MW], areas
 
 
 def least_cost(case: Problem) -> float:
     """Return the least cost by HiGHS: bids, shortfalls and surpluses are variables, each area two rows of a dense matrix."""
-    n, k = len(case.bids), len(case.areas)
-    below = np.stack([case.net_of(unit) for unit in np.eye(n)], axis=1) if n else np.zeros((k, 0))
+    below, k = case.below, len(case.areas)
     lower, upper = case.areas[:, j.LOWER_MW], case.areas[:, j.UPPER_MW]
     matrix = np.vstack([np.hstack([-below, -np.eye(k), 0 * np.eye(k)]), np.hstack([below, 0 * np.eye(k), -np.eye(k)])])
     right = np.concatenate([-lower, upper])
     keep = np.isfinite(right)
-    cost = np.concatenate(
-        [
-            case.bids[:, j.BID_SIGN] * case.bids[:, j.BID_EUR_PER_MWH],
-            case.areas[:, j.SHORTFALL_EUR_PER_MWH],
-            case.areas[:, j.SURPLUS_EUR_PER_MWH],
-        ]
-    )
+    cost = np.concatenate([case.unit_cost, case.areas[:, j.SHORTFALL_EUR_PER_MWH], case.areas[:, j.SURPLUS_EUR_PER_MWH]])
     bounds = [(0.0, q) for q in case.bids[:, j.BID_MW]] + [(0.0, None)] * (2 * k)
     tight = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
     found = linprog(cost, matrix[keep], right[keep], bounds=bounds, method="highs", options=tight)

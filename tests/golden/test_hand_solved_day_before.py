@@ -7,6 +7,7 @@ the day plan at noon, tick 96. Day-ahead and imbalance price 50.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,9 +28,9 @@ TICKS, GATE, NOON, DAY = 240, 72, 96, 144
 BIG = (portfolio(power=4.0, capacity=80.0),)
 
 
-def world(needs: dict[int, float], **prices: float) -> Library:
+def world(needs: dict[int, float], imbalance: float = 50.0) -> Library:
     """Return a world in which the DSO forecasts these needs, MW by hour from the start, up to 300 EUR/MWh; nobody else offers."""
-    lib = library(TICKS, **prices)
+    lib = library(TICKS, imbalance=imbalance)
     tick = np.arange(TICKS)
     lib.calendar[:, :, c.HOUR_OF_DAY] = (12 + tick // 4) % 24
     edges = np.array([48, 144, 240, 336])
@@ -111,7 +112,7 @@ def test_what_the_day_plan_has_used_is_refused():
 @pytest.mark.parametrize(("change", "said"), [
     ({"position": "paired"}, "position"), ({"baseline": "nomination"}, "nomination"), ({"consent": "standing"}, "standing"),
 ])  # fmt: skip
-def test_rules_that_a_market_of_the_day_before_does_not_know_are_refused(change: dict[str, str], said: str):
+def test_rules_that_a_market_of_the_day_before_does_not_know_are_refused(change: dict[str, Any], said: str):
     with pytest.raises(StackingError, match=said):
         design("onenet_hu", **change)
 

@@ -13,7 +13,7 @@ from stacking.assets.battery import drain_mwh
 from stacking.compile import compile_portfolios
 from stacking.markets.day_ahead import MAX_PAIRS, add_best_pair, hour_column, plan_day
 from stacking.portfolio import Battery, Fleet, Load, Portfolio
-from stacking.state import hour_cell
+from stacking.state import early_sold_mw, hour_cell, set_early
 from stacking.units import MTU_H, POWER_EPSILON_MW
 
 from .draws import EPS, NEAR_MWH, NOTHING, batteries, simulate
@@ -21,20 +21,24 @@ from .draws import EPS, NEAR_MWH, NOTHING, batteries, simulate
 # ---- day plan ----------------------------------------------------------------------------------------------------------
 
 
-def planned(p, price, first, count, content, volume, spread, end, *, fleet=None, load=None, high=None):
+def planned(p, price, first, count, content, volume, spread, end, *, fleet=None, load=None, high=None, sold=None):
     """Return what the day plan makes of hourly prices: battery MW per MTU, the ring and the scratch table."""
     work, forecast, ring = np.zeros(s.SCRATCH_W), np.zeros((c.HOURLY_W, 60)), np.zeros(s.RING_W, np.float32)
     ring[s.PLAN : s.ENVELOPE] = 7.0  # what stood there before
     hours = range(first // 4, (first + count) // 4)
     forecast[c.DA_NOON, hours[0] : hours[0] + len(price)] = price
     fleet, load = NOTHING if fleet is None else fleet, NOTHING[:, 0] if load is None else load
-    plan_day(p, ring, work, forecast, c.DA_NOON, fleet, load, first, count, content, content if high is None else high,
+    early = np.zeros(0 if sold is None else s.EARLY_W, np.float32)
+    for hour, mw in zip(hours, [] if sold is None else sold, strict=False):
+        set_early(early, s.EARLY_SOLD if mw > 0 else s.EARLY_SOLD + 1, hour, abs(mw))
+    plan_day(p, ring, early, work, forecast, c.DA_NOON, fleet, load, first, count, content, content if high is None else high,
              volume, spread, end)  # fmt: skip
     power = np.zeros(len(hours))
     if p[s.RATED_MW] * volume > POWER_EPSILON_MW:
         power = table(work, s.HOUR_POWER, len(hours))
     kept = [hour_cell(ring, s.PLAN_BATTERY, hour) for hour in hours]
-    assert kept == power.astype(np.float32).tolist()
+    beside = np.array([early_sold_mw(early, hour) for hour in hours])  # delivered with the schedule
+    assert kept == (power + beside).astype(np.float32).tolist()
     others = {hour % s.PLAN_HOURS for hour in range(s.PLAN_HOURS)} - {hour % s.PLAN_HOURS for hour in hours}
     assert all(ring[s.PLAN + s.PLAN_BATTERY * s.PLAN_HOURS + place] == 7.0 for place in others)  # no other day is touched
     return np.repeat(power, 4), ring, work
@@ -99,6 +103,31 @@ def test_the_day_plan_fits_every_content_the_day_may_begin_with(p, price, a, b, 
     power, _, _ = planned(p, price, 48, 96, low, volume, 0.0, end, high=high)
     for content in (low, 0.5 * (low + high), high):
         assert simulate(p, content, power.tolist()) <= EPS
+
+
+@settings(max_examples=200)
+@given(
+    batteries(),
+    st.lists(st.floats(-100, 300), min_size=24, max_size=24),
+    st.floats(0, 1),
+    st.lists(st.integers(0, 23), min_size=4, max_size=4, unique=True),
+    st.lists(st.integers(-8, 8), min_size=4, max_size=4),
+    st.floats(0, 1),
+    st.floats(0, 1),
+)
+def test_the_day_plan_keeps_what_was_sold_on_the_day_before(p, price, share, hours, sales, volume, end):
+    """Four hours of what a battery can promise at any time: sold and scheduled power together are delivered."""
+    window = p[s.MAX_MWH] - p[s.MIN_MWH]
+    content, sold = p[s.MIN_MWH] + share * window, np.zeros(24)
+    up = min(p[s.RATED_MW], (content - p[s.MIN_MWH]) / (16 * p[s.OUT]))
+    down = min(p[s.RATED_MW], (p[s.MAX_MWH] - content) / (16 * p[s.INTO]))
+    for hour, part in zip(hours, sales, strict=True):
+        sold[hour] = np.float32(part / 8 * (up if part > 0 else down))
+    power, _, _ = planned(p, price, 48, 96, content, volume, 0.0, end, sold=sold)
+    total = power + np.repeat(sold, 4)
+    assert np.abs(total).max() <= p[s.RATED_MW] + EPS
+    assert (power * np.repeat(sold, 4) >= 0.0).all()  # nothing is scheduled against a sale
+    assert simulate(p, content, total.tolist()) <= 10 * EPS
 
 
 @settings(max_examples=200)
