@@ -60,6 +60,11 @@ def consent_frac(study: EquilibriumStudy, by_choice: tuple[float, ...]) -> float
     return sum(share for choice, share in zip(study.choices, by_choice, strict=True) if choice.consents)
 
 
+def who_consents(study: EquilibriumStudy, end: End) -> tuple[bool, ...]:
+    """Return for each type whether it consents at an end."""
+    return tuple(study.choices[k].consents for k in end.one.profile)
+
+
 def _ends(study: EquilibriumStudy, who: Players, reached: list[Reached]) -> tuple[End, ...]:
     groups: dict[object, list[Reached]] = {}
     for one in reached:
@@ -80,14 +85,16 @@ def cell_table(study: EquilibriumStudy, outcomes: Outcomes) -> pd.DataFrame:
     """Return one row per cell and factor on the assumed costs.
 
     Columns: ``cell``, the keys of the axes, ``cost_factor, starts, settled`` (number of starts), ``ends`` (different
-    ones), ``consent_fsps_frac, consent_mw_frac`` at the end that most starts reach, the least and the most of both over all
-    ends, ``largest_gain`` (EUR/kW-year that some type would still gain at one of the ends) and whose it is.
+    ones), ``ends_by_consent`` (those that differ in who consents), ``consent_fsps_frac, consent_mw_frac`` at the end that
+    most starts reach, the least and the most of both over all ends, ``largest_gain`` (EUR/kW-year that some type would
+    still gain at one of the ends) and whose it is.
     """
     rows = []
     for cell, outcome in outcomes.items():
         for factor, ends in outcome.ends.items():
             row = {**_place(cell), "cost_factor": factor, "starts": sum(len(end.starts) for end in ends)}
             row |= {"settled": sum(len(end.starts) for end in ends if end.one.settled), "ends": len(ends)}
+            row |= {"ends_by_consent": len({who_consents(study, end) for end in ends})}
             for name, found in (("fsps", [e.fsps_frac for e in ends]), ("mw", [e.mw_frac for e in ends])):
                 values = [consent_frac(study, by_choice) for by_choice in found]
                 row |= {f"consent_{name}_frac": values[0], f"consent_{name}_least_frac": min(values)}

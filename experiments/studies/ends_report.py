@@ -16,7 +16,7 @@ from ..tables import WIDTH, number, percent, render, wrapped
 from .cells import Cell, value_text
 from .chart import Chart, positions_of, svg
 from .effect import equal_values
-from .ends import Outcome, Outcomes, cell_table, consent_frac, end_table, outcome_of, type_row, type_table
+from .ends import Outcome, Outcomes, cell_table, consent_frac, end_table, outcome_of, type_row, type_table, who_consents
 from .record import Axis, EquilibriumStudy
 
 
@@ -98,14 +98,15 @@ def _cells_text(report: EndsReport, width: int | None) -> str:
     """Return one row per cell: at the first factor on the costs, with the band of all factors."""
     study, first = report.study, report.study.cost_factors[0]
     band = f"MW, costs x {min(study.cost_factors):g} to {max(study.cost_factors):g}"
-    header = ["", "ends", "settled", "consent, FSPs", "consent, MW", band]
+    header = ["", "ends", "by consent", "settled", "all who consent, FSPs", "all who consent, MW", band]
     header += [f"{c.value}, MW" for c in study.choices] + [f"largest gain left, {UNIT}"]
     rows = []
     for cell, outcome in report.outcomes.items():
         ends = outcome.ends[first]
         starts, settled = (sum(len(end.starts) for end in of) for of in (ends, [end for end in ends if end.one.settled]))
         low, high = _band(study, outcome)
-        row = [label_of(study, cell), str(len(ends)), f"{settled} of {starts}"]
+        row = [label_of(study, cell), str(len(ends)), str(len({who_consents(study, end) for end in ends}))]
+        row += [f"{settled} of {starts}"]
         row += [_several(consent_frac(study, e.fsps_frac) for e in ends), _several(consent_frac(study, e.mw_frac) for e in ends)]
         row += [percent(low) if high - low < 1e-9 else f"{percent(low)} to {percent(high)}"]
         row += [percent(share) for share in ends[0].mw_frac]
@@ -153,6 +154,7 @@ def notes(report: EndsReport) -> list[str]:
         f"A type switches if it gains more than {study.epsilon_eur_per_kw_year:g} {UNIT}; the largest gain left is that of "
         "any type by any one other choice. Its standard error over the scenarios tells what another sample might show.",
         f"Costs, EUR a year and FSP: {', '.join(paid)}; what is not sourced is assumed, and scaled in the band.",
+        "Ends by consent: those that differ in who consents; the rest differ in types to which two choices are worth the same.",
         "Shares: of the end that most starts reach, those of other ends behind 'or' (ends.csv has all).",
     ]
     lines += [

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from ..runner import REFERENCE, Progress, run
-from .cells import RUNS, Cell, episodes
+from .cells import Cell, episodes
 from .contest import Libraries, contest_of
 from .ends_report import label_of
 from .ends_report import report_of as ends_of
@@ -37,11 +37,17 @@ class StudyReport(Protocol):
 
 @dataclass
 class Ground:
-    """What the cells of a run share: back end, progress, and the scenarios drawn so far."""
+    """What the cells of a run share: back end, progress and what was told of it, and the scenarios drawn so far."""
 
     backend: str
-    step: Progress
+    progress: Progress
+    told: int = 0
     libraries: Libraries = field(default_factory=dict)
+
+    def step(self, count: int) -> None:
+        """Tell that some steps are done."""
+        self.told += count
+        self.progress(count)
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ class Kind:
         steps: (study, number of cells) -> how many of them.
         told: (study, number of cells) -> how much is run, as a sentence.
         label: (study, cell) -> what distinguishes the cell.
-        play: (study, cell, ground, parts kept so far) -> the result of the cell.
+        play: (study, cell, ground, parts kept so far) -> the result of the cell; may tell its steps, else they count when
+            the result is kept.
         report: (study, name, cell -> result) -> tables and figures.
     """
 
@@ -74,7 +81,6 @@ def _told_contest(study: ContestStudy, cells: int) -> str:
 def _play_contest(study: ContestStudy, cell: Cell, ground: Ground, parts: Parts) -> pd.DataFrame:
     """Return the strategy's episodes; a contest is short, so nothing is kept before it is done."""
     found = run(contest_of(cell.setting, ground.libraries, ground.backend)).episodes
-    ground.step(RUNS * study.seeds)
     return found.loc[found["strategy"] != REFERENCE].reset_index(drop=True)
 
 

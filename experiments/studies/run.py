@@ -60,8 +60,9 @@ def run_study(
         tell(f"{found} of {len(cells)} cells are there already.")
         step(kind.steps(study, found))
     ground = Ground(backend, step)
-    for cell in missing:
+    for number, cell in enumerate(missing, start=1):
         folder.write(cell, kind.play(study, cell, ground, folder.parts(cell)))
+        ground.step(kind.steps(study, number) - ground.told)
     report = kind.report(study, name, {cell: folder.read(cell) for cell in cells})
     folder.finish(report.files(), cells)
     return Done(folder.path, found, report)
