@@ -273,7 +273,7 @@ def test_what_a_fee_does_reaches_the_table(whole: Path) -> None:
 
 # ---- two types, by hand ----------------------------------------------------------------------------------------------
 EARNED = {"00": (1000.0, 1000.0), "01": (0.0, 200.0), "10": (200.0, 0.0), "11": (0.0, 0.0)}
-"""Profile of two types of one FSP of 1 MW (0: consent, 1: local only) -> EUR/year of each: both together earn most, one rides free."""
+"""Profile of two types (0: consent, 1: local only) -> EUR/MW-year of each: both together earn most, one rides free."""
 
 
 def two(**changed: Any) -> tuple[EquilibriumStudy, Any, pd.DataFrame]:
