@@ -126,7 +126,9 @@ def type_table(study: EquilibriumStudy, outcomes: Outcomes) -> pd.DataFrame:
     """Return one row per end and type: its choice, what it earns, and what the best other choice would bring.
 
     Columns: ``cell``, the keys of the axes, ``cost_factor, end, type, fsps, rated_mw, choice, eur_per_kw_year`` (after
-    costs), ``best_other, gain`` (EUR/kW-year), ``gain_error`` (standard error of the gain over the scenarios).
+    costs), ``best_other, gain`` (EUR/kW-year), ``consent_worth`` (the best choice with consent less the best without,
+    EUR/kW-year; all others as at the end), and of both the standard error over the scenarios, ``gain_error`` and
+    ``consent_worth_error``.
     """
     rows = []
     for cell, outcome in outcomes.items():
@@ -138,22 +140,44 @@ def type_table(study: EquilibriumStudy, outcomes: Outcomes) -> pd.DataFrame:
 
 
 def type_row(study: EquilibriumStudy, outcome: Outcome, factor: float, end: End, k: int) -> dict[str, Any]:
-    """Return what one type does and earns at an end, and its best other choice."""
-    types, profile, costs = outcome.who.types, end.one.profile, scaled(factor)
-    price = [types.fsps[k] * yearly_eur(choice, costs) / (1000.0 * types.rated_mw[k]) for choice in study.choices]
-
-    def earned(to: int) -> FloatArray:
-        return per_kw_year(outcome.revenue(switch(profile, k, to)), types, outcome.who.years)[:, k] - price[to]
-
-    own = earned(profile[k])
-    gain, to = max((float((earned(c) - own).mean()), -c) for c in range(len(study.choices)) if c != profile[k])
-    difference = earned(-to) - own
+    """Return what one type does and earns at an end, its best other choice, and what consent is worth to it."""
+    types, now = outcome.who.types, end.one.profile[k]
+    earned = earned_by_choice(study, outcome, factor, end, k)
+    gain, to = max((float((earned[c] - earned[now]).mean()), -c) for c in range(len(study.choices)) if c != now)
+    difference = earned[-to] - earned[now]
     return {
         "type": types.names[k], "fsps": int(types.fsps[k]), "rated_mw": float(types.rated_mw[k]),
-        "choice": study.choices[profile[k]].value, "eur_per_kw_year": float(own.mean()),
-        "best_other": study.choices[-to].value, "gain": gain,
-        "gain_error": float(difference.std(ddof=1) / np.sqrt(len(difference))),
+        "choice": study.choices[now].value, "eur_per_kw_year": float(earned[now].mean()),
+        "best_other": study.choices[-to].value, "gain": gain, "gain_error": _error(difference),
+        **_consent_worth(study, earned),
     }  # fmt: skip
+
+
+def earned_by_choice(study: EquilibriumStudy, outcome: Outcome, factor: float, end: End, k: int) -> FloatArray:
+    """Return what a type earns after costs by each choice, all others as at the end, (choices, S) EUR/kW-year."""
+    types, costs = outcome.who.types, scaled(factor)
+    rows = []
+    for to, choice in enumerate(study.choices):
+        flex = per_kw_year(outcome.revenue(switch(end.one.profile, k, to)), types, outcome.who.years)[:, k]
+        rows.append(flex - types.fsps[k] * yearly_eur(choice, costs) / (1000.0 * types.rated_mw[k]))
+    return np.array(rows)
+
+
+def _consent_worth(study: EquilibriumStudy, earned: FloatArray) -> dict[str, float]:
+    """Return the best choice with consent less the best without, and its standard error; NaN where there are not both."""
+    by = {
+        answer: [row for row, choice in zip(earned, study.choices, strict=True) if choice.consents == answer]
+        for answer in (True, False)
+    }
+    if not (by[True] and by[False]):
+        return {"consent_worth": np.nan, "consent_worth_error": np.nan}
+    yes, no = (max(rows, key=lambda row: float(row.mean())) for rows in (by[True], by[False]))
+    return {"consent_worth": float((yes - no).mean()), "consent_worth_error": _error(yes - no)}
+
+
+def _error(sample: FloatArray) -> float:
+    """Return the standard error of a mean."""
+    return float(sample.std(ddof=1) / np.sqrt(len(sample)))
 
 
 def _place(cell: Cell) -> dict[str, object]:

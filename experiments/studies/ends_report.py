@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,12 @@ from ...agents.consent import scaled, yearly_eur
 from ..fsp_types import UNIT
 from ..stats import Interval
 from ..store import parquet_bytes, sha256_of
-from ..tables import WIDTH, number, percent, render, wrapped
+from ..tables import WIDTH, bracketed, number, percent, render, wrapped
 from .cells import Cell, value_text
 from .chart import Chart, positions_of, svg
 from .effect import equal_values
 from .ends import Outcome, Outcomes, cell_table, consent_frac, end_table, outcome_of, type_row, type_table, who_consents
-from .record import Axis, EquilibriumStudy
+from .record import Axis, EquilibriumStudy, Scalar
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,9 @@ class EndsReport:
         tables = {"table.csv": cell_table, "ends.csv": end_table, "types.csv": type_table}
         found = {name: make(self.study, self.outcomes).to_csv(index=False, lineterminator="\n") for name, make in tables.items()}
         found["table.txt"] = self.text(WIDTH) + "\n"
-        found |= {f"figure_{axis.key.replace('.', '_')}.svg": svg(axis_chart(self, axis)) for axis in drawn_axes(self.study)}
+        for axis in drawn_axes(self.study):
+            name = axis.key.replace(".", "_")
+            found |= {f"figure_{name}.svg": svg(axis_chart(self, axis)), f"worth_{name}.svg": svg(worth_chart(self, axis))}
         return {name: text.encode() for name, text in found.items()}
 
     def rows(self) -> list[dict[str, Any]]:
@@ -53,6 +55,7 @@ class EndsReport:
         """Return the study as it is printed."""
         study = self.study
         parts = [f"{self.name}: {study.title}", wrapped(study.question.strip(), width=width), _cells_text(self, width)]
+        parts.append(_worth_text(self, width))
         parts += [_types_text(self, cell, width) for cell in self.outcomes if is_base(study, cell)]
         lines = [wrapped(line, indent="  ", width=width) for line in notes(self)]
         return "\n\n".join([*parts, "\n".join(lines)])
@@ -112,6 +115,28 @@ def _cells_text(report: EndsReport, width: int | None) -> str:
         row += [percent(share) for share in ends[0].mw_frac]
         rows.append([*row, f"{max(e.one.most_gain for e in ends):.3f}"])
     return render(header, rows, width=width)
+
+
+def _worth_text(report: EndsReport, width: int | None) -> str:
+    """Return what consent is worth to each type at the end that most starts reach, with the band of the costs."""
+    study, types = report.study, list(dict.fromkeys(n for o in report.outcomes.values() for n in o.who.types.names))
+    rows = []
+    for cell, outcome in report.outcomes.items():
+        found = dict(zip(outcome.who.types.names, _worths(study, outcome), strict=True))
+        rows.append([label_of(study, cell), *(bracketed(found.get(name)) for name in types)])
+    title = (
+        f"What consent is worth to each type, {UNIT}: its best choice with consent less its best without, all others as they are"
+    )
+    return f"{title} [band of the costs]\n{render(['', *types], rows, width=width)}"
+
+
+def _worths(study: EquilibriumStudy, outcome: Outcome) -> list[Interval]:
+    """Return for each type what consent is worth to it at the end that most starts reach, and its range over the factors."""
+    found = []
+    for k in range(len(outcome.who.types.names)):
+        worth = [type_row(study, outcome, factor, ends[0], k)["consent_worth"] for factor, ends in outcome.ends.items()]
+        found.append(Interval(worth[0], min(worth), max(worth), 1.0, len(worth)))
+    return found
 
 
 def _several(values: Any) -> str:
@@ -176,25 +201,58 @@ def axis_chart(report: EndsReport, axis: Axis) -> Chart:
     A point is the end that most starts reach, an open circle another one, an upright line the range of all; the area is
     their range over the factors on the assumed costs.
     """
-    study, place = report.study, report.study.axis.index(axis)
-    first = study.cost_factors[0]
+    study = report.study
     lines: dict[str, list[Interval | None]] = {}
     bands: dict[str, list[tuple[float, float]]] = {}
     more: dict[str, list[list[float]]] = {}
-    values = axis.values if positions_of(axis.values) is None else sorted(axis.values)
-    for value in values:
+    for cell, outcome in _along(report, axis):
+        for fsps, what in ((False, "MW"), (True, "FSPs")):
+            name = ", ".join(text for text in (what, _rest(study, cell, axis)) if text)
+            ends = outcome.ends[study.cost_factors[0]]
+            found = [100.0 * consent_frac(study, e.fsps_frac if fsps else e.mw_frac) for e in ends]
+            low, high = _band(study, outcome, fsps=fsps)
+            lines.setdefault(name, []).append(Interval(found[0], min(found), max(found), 1.0, len(found)))
+            bands.setdefault(name, []).append((100.0 * low, 100.0 * high))
+            more.setdefault(name, []).append(sorted(set(found[1:]) - {found[0]}))
+    return _chart(report, axis, "share that consents, %", lines, bands, more)
+
+
+def worth_chart(report: EndsReport, axis: Axis) -> Chart:
+    """Return what consent is worth to each type along an axis; the area is the range over the factors on the costs."""
+    lines: dict[str, list[Interval | None]] = {}
+    bands: dict[str, list[tuple[float, float]]] = {}
+    for cell, outcome in _along(report, axis):
+        for own, worth in zip(outcome.who.types.names, _worths(report.study, outcome), strict=True):
+            name = ", ".join(text for text in (own, _rest(report.study, cell, axis)) if text)
+            lines.setdefault(name, []).append(Interval(worth.estimate, worth.estimate, worth.estimate, 1.0, worth.count))
+            bands.setdefault(name, []).append((worth.low, worth.high))
+    return _chart(report, axis, f"worth of consent, {UNIT}", lines, bands, {})
+
+
+def _along(report: EndsReport, axis: Axis) -> Iterator[tuple[Cell, Outcome]]:
+    """Return the cells along an axis, value by value; the other axes that are swept alone stand at their first value."""
+    study, place = report.study, report.study.axis.index(axis)
+    for value in _in_order(axis):
         for cell, outcome in report.outcomes.items():
-            if cell.point[place][1] != value or any(key != axis.key for key, _ in _away(study, cell)):
-                continue
-            for fsps, what in ((False, "MW"), (True, "FSPs")):
-                name = ", ".join(text for text in (what, _rest(study, cell, axis)) if text)
-                found = [100.0 * consent_frac(study, e.fsps_frac if fsps else e.mw_frac) for e in outcome.ends[first]]
-                low, high = _band(study, outcome, fsps=fsps)
-                lines.setdefault(name, []).append(Interval(found[0], min(found), max(found), 1.0, len(found)))
-                bands.setdefault(name, []).append((100.0 * low, 100.0 * high))
-                more.setdefault(name, []).append(sorted(set(found[1:]) - {found[0]}))
+            if cell.point[place][1] == value and all(key == axis.key for key, _ in _away(study, cell)):
+                yield cell, outcome
+
+
+def _in_order(axis: Axis) -> list[Scalar]:
+    """Return the values from the least to the largest, or as they stand if they are not numbers."""
+    return list(axis.values) if positions_of(axis.values) is None else sorted(axis.values)
+
+
+def _chart(
+    report: EndsReport, axis: Axis, y_title: str, lines: Mapping[str, list[Interval | None]],
+    bands: Mapping[str, list[tuple[float, float]]], more: Mapping[str, list[list[float]]],
+) -> Chart:  # fmt: skip
+    """Return a chart of the lines that reach from end to end."""
+    values = _in_order(axis)
+    whole = {name: line for name, line in lines.items() if len(line) == len(values)}
+    drawn = {name: band for name, band in bands.items() if name in whole}
     texts = [value_text(value) for value in values]
-    return Chart(study.title, axis.key, "share that consents, %", texts, positions_of(values), lines, bands, more)
+    return Chart(report.study.title, axis.key, y_title, texts, positions_of(values), whole, drawn, more)
 
 
 def _rest(study: EquilibriumStudy, cell: Cell, axis: Axis) -> str:

@@ -260,12 +260,11 @@ def test_no_type_gains_more_than_epsilon_by_any_choice_played_anew(whole: Path) 
             assert max(earned.values()) - now <= study.epsilon_eur_per_kw_year
             checked += 1
     assert checked >= 3 * len(set(own))
-    assert (pd.read_csv(whole / "ends.csv")["settled"]).all()
+    assert all(pd.read_csv(whole / "ends.csv")["settled"])
 
 
 def test_what_a_fee_does_reaches_the_table(whole: Path) -> None:
-    table = pd.read_csv(whole / "table.csv")
-    share = {(row["cell"], row["cost_factor"]): row["consent_mw_frac"] for _, row in table.iterrows()}
+    share = pd.read_csv(whole / "table.csv").set_index(["cell", "cost_factor"])["consent_mw_frac"].to_dict()
     assert share[0, 1.0] > 0.0
     assert share[1, 1.0] == 0.0, "a fee of 500 EUR/MWh ends consent"
     assert {"figure_rules_forward_fee_eur_per_mwh.svg", "table.txt", "ends.csv", "types.csv"} <= {p.name for p in whole.iterdir()}
@@ -310,6 +309,9 @@ def test_ends_shares_and_gains_of_two_types_by_hand() -> None:
     assert (a["best_other"], a["gain"]) == ("local_only", pytest.approx(0.2 - 0.85))
     # differences -0.55 and -0.75 in the two scenarios: deviation 0.1414, over the root of two 0.1
     assert a["gain_error"] == pytest.approx(0.1)
+    assert (a["consent_worth"], a["consent_worth_error"]) == pytest.approx((0.65, 0.1))
+    apart = rows.loc[(1.0, 1, "b")]  # alone, consent brings b nothing but its costs
+    assert (apart["consent_worth"], apart["consent_worth_error"]) == pytest.approx((-0.05, 0.0))
     assert end_table(study, {cell: outcome})["mw_consent_frac"].tolist() == [1.0, 0.0, 1.0, 0.0, 0.0]
 
 
@@ -341,7 +343,10 @@ def test_the_figure_shows_the_ends_and_the_band_of_costs() -> None:
     figure = report.files()["figure_rules_forward_fee_eur_per_mwh.svg"].decode()
     assert figure.count("<polygon") == 2, "a band for MW and one for FSPs"
     assert figure.count('fill="none" stroke="#0072b2"/>') == 1, "one other end at the first place"
+    worth = report.files()["worth_rules_forward_fee_eur_per_mwh.svg"].decode()
+    assert worth.count("<polyline") == worth.count("<polygon") == 2, "one line and band for each type"
     text = report.text(200)
+    assert "0.65 [-1.05, 0.68]" in text, "at seven times the costs nobody else consents: nothing for 1.05"
     assert "100.0 % or 0 %" in text
     assert "0 % to 100.0 %" in text
     assert "base, end 2 of 2 (from all local_only)" in text
