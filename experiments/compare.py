@@ -17,7 +17,7 @@ from stacking.units import HOURS_PER_YEAR
 
 from .metric import EUR, MWH, SHARE, Metric
 from .paired import paired_differences
-from .rows import CASH_COLUMNS, ENERGY_COLUMNS, REFUSED_COLUMNS
+from .rows import CASH_COLUMNS, ENERGY_COLUMNS, MARKET_COLUMNS, REFUSED_COLUMNS
 from .stats import RESAMPLES, FloatArray, Interval, cvar_interval, mean_interval, ratio_interval
 
 BASELINE = "rebid"
@@ -44,6 +44,22 @@ def _energy(column: str) -> Metric:
     return Metric(column, title, unit, "energy", (column,))
 
 
+MARKET_TITLES = {
+    "need_lfm_mwh": "local need",
+    "accepted_lfm_mwh": "local need met by FSPs",
+    "background_lfm_mwh": "local need met by others",
+    "unserved_lfm_mwh": "local need not met",
+    "need_mfrr_mwh": "mFRR need",
+    "accepted_mfrr_mwh": "mFRR need met by FSPs",
+    "background_mfrr_mwh": "mFRR need met by others",
+    "unserved_mfrr_mwh": "mFRR need not met",
+    "violated_mwh": "limits violated by balancing",
+    "dso_paid_eur": "DSO pays FSPs",
+    "tso_paid_eur": "TSO pays FSPs",
+    "counter_eur": "DSO pays for opposite energy",
+}
+"""What the engine sums per world; it belongs to a scenario, not to an FSP (`runner.Run.worlds`)."""
+
 METRICS: tuple[Metric, ...] = (
     Metric("flex_eur", "flex revenue", EUR, "result", ("flex_eur",)),
     Metric(
@@ -67,6 +83,10 @@ METRICS: tuple[Metric, ...] = (
     Metric("opt_out_mtu_frac", "opted out by bids", SHARE, "consent", ("opted_out_count",), ("asked_count",)),
     Metric("opt_out_mwh_frac", "opted out by MWh", SHARE, "consent", ("opted_out_mwh",), ("consent_asked_mwh",)),
     *(
+        Metric(column, title, EUR if column.endswith("eur") else MWH, "markets", (column,))
+        for column, title in MARKET_TITLES.items()
+    ),
+    *(
         Metric(column, column.removeprefix("refused_").removesuffix("_mwh").upper(), MWH, "refused", (column,))
         for column in REFUSED_COLUMNS
     ),
@@ -76,7 +96,9 @@ METRICS: tuple[Metric, ...] = (
 DIFFERENCE, TAIL, HOLM = "difference_eur", "cvar_eur", "difference_p_holm"
 
 
-def comparison_table(episodes: pd.DataFrame, *, seed: int = 0, resamples: int = RESAMPLES) -> pd.DataFrame:
+def comparison_table(
+    episodes: pd.DataFrame, worlds: pd.DataFrame | None = None, *, seed: int = 0, resamples: int = RESAMPLES
+) -> pd.DataFrame:
     """Return the table of figures, one row per design, strategy and figure.
 
     Columns: ``design, strategy, section, metric, unit, estimate, low, high, count``; the interval is a 95 % percentile
@@ -84,21 +106,23 @@ def comparison_table(episodes: pd.DataFrame, *, seed: int = 0, resamples: int = 
 
     Args:
         episodes: rows as `runner.run` returns them or as they are read back from a result folder.
+        worlds: the same by scenario; without them the figures of the markets are left out.
         seed: of the bootstrap.
         resamples: number of bootstrap samples.
 
     Raises:
-        StackingError: for fewer than two scenarios, or strategies that did not run on the same scenarios.
+        StackingError: for fewer than two scenarios, strategies that did not run on the same scenarios, or worlds of another run.
     """
-    worlds = _worlds(episodes)
+    whole = _with_markets(_worlds(episodes), worlds)
+    metrics = [metric for metric in METRICS if worlds is not None or metric.section != "markets"]
     found = []
-    for design, frame in worlds.groupby("design", sort=False):
+    for design, frame in whole.groupby("design", sort=False):
         differences = _differences(frame, seed, resamples)
         for strategy, part in frame.groupby("strategy", sort=False):
             # the order of rows must not decide which scenarios a resample holds
             part = part.sort_values("scenario")
             rows = {name: part[name].to_numpy() for name in part.columns.astype(str)}
-            for metric in METRICS:
+            for metric in metrics:
                 interval = figure(metric, rows, seed, resamples)
                 found.append(_line(design, strategy, metric.section, metric.name, metric.unit, interval))
             tail = cvar_interval(rows["flex_eur"], seed=seed, resamples=resamples)
@@ -126,6 +150,25 @@ def _worlds(episodes: pd.DataFrame) -> pd.DataFrame:
     grouped = episodes.groupby(["design", "strategy", "scenario"], sort=False)
     worlds = pd.DataFrame(grouped[numbers].sum()).reset_index()
     return with_delivered(worlds)
+
+
+def _with_markets(whole: pd.DataFrame, worlds: pd.DataFrame | None) -> pd.DataFrame:
+    """Return rows by scenario with the sums of their markets."""
+    if worlds is None:
+        return whole
+    keys = ["design", "strategy", "scenario"]
+    for column in (*keys, *MARKET_COLUMNS):
+        if column not in worlds.columns:
+            raise StackingError(
+                "A column of the worlds is missing.", place="comparison table", key=column,
+                remedy="Give the worlds as `stacking compare --out` writes them.",
+            )  # fmt: skip
+    found = whole.merge(worlds[[*keys, *MARKET_COLUMNS]], on=keys, how="left", validate="one_to_one")
+    if found[list(MARKET_COLUMNS)].isna().to_numpy().any():
+        raise StackingError("The worlds are not those of the episodes.", place="comparison table", key="worlds",
+                            value=len(worlds), allowed=f"one row for each of {len(whole)} scenarios",
+                            remedy="Give both tables of the same run.")  # fmt: skip
+    return found
 
 
 def with_delivered(frame: pd.DataFrame) -> pd.DataFrame:

@@ -58,7 +58,7 @@ def compare(setup: Setup, progress: Progress | None = None) -> Comparison:
     """
     opened = datetime.now(UTC).isoformat(timespec="seconds")
     result = run(setup.contest, progress)
-    table = comparison_table(result.episodes, seed=setup.seed)
+    table = comparison_table(result.episodes, result.worlds, seed=setup.seed)
     groups = group_table(result.episodes, seed=setup.seed) if len(setup.contest.portfolios) > 1 else None
     return Comparison(setup, result, table, opened, groups)
 
@@ -70,7 +70,8 @@ def save(comparison: Comparison, folder: str | Path) -> Path:
         StackingError: if the folder cannot be written.
     """
     setup = comparison.setup
-    frames = {"episodes": comparison.result.episodes, "days": comparison.result.days, "comparison": comparison.table}
+    result = comparison.result
+    frames = {"episodes": result.episodes, "days": result.days, "worlds": result.worlds, "comparison": comparison.table}
     if comparison.groups is not None:
         frames["groups"] = comparison.groups
     manifest = {

@@ -1,4 +1,4 @@
-"""Rows of results: what one strategy did in one design becomes one row per scenario and portfolio, and one per local day."""
+"""Rows of results: what one strategy did in one design, by scenario and portfolio, by scenario, and by local day."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ TOP_FRAC = 0.01
 CASH_COLUMNS: tuple[str, ...] = tuple(f"cash_{label.name}_eur" for label in f.CASH_LABELS)
 ENERGY_COLUMNS: tuple[str, ...] = tuple(name for _, name in f.ENERGY_LABELS)
 REFUSED_COLUMNS: tuple[str, ...] = tuple(name for _, name in f.REFUSED_LABELS)
+MARKET_COLUMNS: tuple[str, ...] = tuple(name for _, name in f.MARKET_LABELS)
 FLOW_COLUMNS = [
     *(label.column for label in f.CASH_LABELS),
     *(column for column, _ in f.ENERGY_LABELS),
@@ -44,6 +45,7 @@ class Batch:
 
     flows: FloatArray  # (D, S, F, labels)
     cash: FloatArray  # (D, S, F, T) EUR per MTU without terminal value
+    market: FloatArray  # (D, S, labels of the markets)
 
 
 def episode_rows(
@@ -68,6 +70,17 @@ def episode_rows(
     frame["flex_mtu_eur"] = beyond.sum(axis=2).reshape(-1)
     frame["top_mtu_eur"] = top_cash(beyond, library.length).reshape(-1)
     return pd.concat([frame, pd.DataFrame(flows, columns=list(_FLOW_NAMES))], axis=1)
+
+
+def world_rows(contest: Contest, design: str, label: str, batch: Batch, d: int) -> pd.DataFrame:
+    """Return the rows of one design and strategy by scenario: what the operators needed, bought and paid, once for all FSPs."""
+    count = len(contest.library)
+    frame = pd.DataFrame({
+        "design": np.full(count, design),
+        "strategy": np.full(count, label),
+        "scenario": [str(key) for key in contest.library.keys],
+    })  # fmt: skip
+    return pd.concat([frame, pd.DataFrame(batch.market[d], columns=list(MARKET_COLUMNS))], axis=1)
 
 
 def places(contest: Contest, label: str) -> dict[str, list[str]]:

@@ -29,7 +29,7 @@ from ..agents.guard import TIME_LIMIT_S
 from ..agents.population import Population
 from ..agents.strategies import Strategy, make_strategy
 from .players import Mixed
-from .rows import FLOW_COLUMNS, Batch, day_rows, episode_rows, local_days
+from .rows import FLOW_COLUMNS, Batch, day_rows, episode_rows, local_days, world_rows
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -85,10 +85,13 @@ class Run:
             same scenario), `flex_mtu_eur` (flex_eur without terminal value), `top_mtu_eur` (the part of it made in the
             best 1 % of the MTU of this design and strategy, counted over all scenarios).
         days: net cash and flex revenue per design, strategy, scenario, portfolio and local day.
+        worlds: what the engine sums per world (`stacking.flows.MARKET_LABELS`), one row per design, strategy and scenario: needs,
+            purchases, violations (MWh) and payments of the operators to the FSPs (EUR).
     """
 
     episodes: pd.DataFrame
     days: pd.DataFrame
+    worlds: pd.DataFrame
 
 
 def run(contest: Contest, progress: Progress | None = None) -> Run:
@@ -103,7 +106,7 @@ def run(contest: Contest, progress: Progress | None = None) -> Run:
     """
     _check(contest)
     strategies, calendar = _with_reference(contest.strategies), local_days(contest.library)
-    episodes, days = [], []
+    episodes, days, worlds = [], [], []
     for designs in _groups(contest.designs):
         group = Group(contest, designs)
         reference: Batch | None = None
@@ -113,8 +116,9 @@ def run(contest: Contest, progress: Progress | None = None) -> Run:
             for d, design in enumerate(designs):
                 episodes.append(episode_rows(contest, design.name, label, batch, reference, d, calendar))
                 days.append(day_rows(contest, design.name, label, batch, reference, d, calendar))
+                worlds.append(world_rows(contest, design.name, label, batch, d))
     order = [d.name for d in contest.designs]
-    return Run(_sorted(episodes, order), _sorted(days, order))
+    return Run(_sorted(episodes, order), _sorted(days, order), _sorted(worlds, order))
 
 
 def ensure_compiled(backend: str, say: Callable[[str], None]) -> float:
@@ -190,6 +194,7 @@ class Group:
         batch = Batch(
             np.zeros((engines, count, portfolios, len(FLOW_COLUMNS))),
             np.zeros((engines, count, portfolios, contest.library.series.shape[1])),
+            np.zeros((engines, count, len(f.MARKET_LABELS))),
         )
         mixed = strategy if isinstance(strategy, Mixed) else Mixed({label: strategy}, (label,) * portfolios)
         population = Population(
@@ -212,6 +217,7 @@ class Group:
             engine.reset(scenarios)
         population.start([str(library.keys[k]) for k in scenarios] * len(self.engines))
         used, sums = len(chosen), np.zeros((len(self.engines), self.worlds, *self.engines[0].flows.shape[1:]))
+        market = np.zeros((len(self.engines), self.worlds, f.MARKET_W))
         ticks = int(library.length[scenarios].max())
         steps, reported = int(library.length[chosen].sum()) * rows * len(self.engines), 0
         for tick in range(ticks):
@@ -221,12 +227,14 @@ class Group:
             for d, engine in enumerate(self.engines):
                 engine.step(action[d * self.worlds : (d + 1) * self.worlds])
                 sums[d] += engine.flows
+                market[d] += engine.market
                 now = engine.reward[:used] - engine.flows[:used, :, f.CASH_TERMINAL]
                 batch.cash[d, chosen, :, tick] = now
             if tick % REPORT_TICKS == REPORT_TICKS - 1:
                 progress(steps * (tick + 1) // ticks - reported)
                 reported = steps * (tick + 1) // ticks
         batch.flows[:, chosen] = sums[:, :used][..., FLOW_COLUMNS]
+        batch.market[:, chosen] = market[:, :used][..., [column for column, _ in f.MARKET_LABELS]]
         progress(steps - reported)
 
 

@@ -47,6 +47,7 @@ def system(
     from .request import Request
     from .runner import ensure_compiled
     from .system import play, report, save
+    from .system.missing import apart_from, missing_figures
 
     request = Request(
         designs=tuple(design or ()), strategies=(strategy,) if strategy else (), seeds=seeds, split=split, days=days,
@@ -56,7 +57,10 @@ def system(
     cases = play.cases_of(request)
     ensure_compiled(backend, note)
     with progress_bar("Running", len(cases.cases) * len(cases.library)) as advance:
-        side = report.system_side(play.play(cases, advance), margin_frac=margin, seed=seed)
+        rows = play.play(cases, advance)
+    told = {case.label: missing_figures(case.design) for case in cases.cases}
+    apart = {case.label: apart_from(case.design, cases.cases[0].design) for case in cases.cases}
+    side = report.system_side(rows, missing=told, apart=apart, margin_frac=margin, seed=seed)
     folder = save.save(side, cases, out, bids) if out else None
     if as_json:
         print_json({**report.to_json(side), "out": None if folder is None else str(folder)})

@@ -14,7 +14,7 @@ from . import flows as f
 from . import state as s
 from .build import law, part
 from .columns import background_column
-from .coordination import beyond_mw, gather_offers
+from .coordination import beyond_mw, gather_local
 from .local_need import told_margin_mw
 from .lookahead import set_cell, trim_reserve
 from .markets.merit_order import OFFER_ACCEPTED, OFFER_ROW, accept, sort_offers
@@ -33,16 +33,14 @@ def award(
     """
     count, slot = gate[s.COUNT], slot_of(first, tick)
     for a in range(areas.shape[0]):
-        foreign = areas[a, s.OF_TSO] == 1 and rules[s.OWN_LIMITS] > 0.0
         at, beyond = local[a, first], beyond_mw(areas[a], params, ring, slot, count)
         for d in range(2):
             sign, base = 1.0 if d == 0 else -1.0, background_column(d)
             forecast = local_hourly[a, c.LFM_NEED_NEAR - c.LFM_NEED_FAR, first // MTU_PER_HOUR]
             need = told_margin_mw(sign * forecast) - sign * beyond
-            if need <= POWER_EPSILON_MW or foreign:
+            if need <= POWER_EPSILON_MW:
                 continue
-            rows = (areas[a, s.FIRST_ROW], areas[a, s.LAST_ROW])
-            n = gather_offers(rules, ring, priority, c.LFM, d, slot, rows[0], rows[1], False, offers)
+            n = gather_local(rules, ring, priority, areas[a], d, slot, offers)
             sort_offers(offers, spare, n)
             accept(offers, n, curve, sign, need, at[base + c.VOLUME], at[base + c.REF], at[base + c.ANCHOR], at[base + c.LIMIT],
                    background_priority, 0.0)  # fmt: skip

@@ -11,7 +11,7 @@ from .again import forward_early
 from .awarding import award
 from .build import law, part
 from .columns import background_column
-from .coordination import beyond_mw, book_sales, gather_offers
+from .coordination import beyond_mw, book_sales, gather_local, gather_offers
 from .early import clear_day, day_gate_due
 from .eligibility import strike_out
 from .forwarding import fit_offers, forward_unsold
@@ -134,9 +134,8 @@ def clear_local(
     count, again = gate[s.COUNT], gate[s.AGAIN] == 1
     slot, energy, total = slot_of(first, tick), count * MTU_H, 0.0
     for a in range(areas.shape[0]):
-        rows, at = (areas[a, s.FIRST_ROW], areas[a, s.LAST_ROW]), local[a, first]
+        at = local[a, first]
         beyond = beyond_mw(areas[a], params, ring, slot, count)
-        foreign = areas[a, s.OF_TSO] == 1 and rules[s.OWN_LIMITS] > 0.0
         dearest, shown = 0.0, 0
         for d in range(2):
             sign, base = 1.0 if d == 0 else -1.0, background_column(d)
@@ -150,9 +149,7 @@ def clear_local(
                 total -= sign * background_alone_mw(curve, sign, at[base + c.NEED], volume, reference, anchor, limit)
             if need <= POWER_EPSILON_MW:
                 continue
-            n = 0
-            if not foreign or rules[s.REDISPATCH] > 0.0:
-                n = gather_offers(rules, ring, priority, c.LFM, d, slot, rows[0], rows[1], foreign, offers)
+            n = gather_local(rules, ring, priority, areas[a], d, slot, offers)
             if gate[s.WHOLE] == 0:
                 fit_offers(offers, n, params, ring, slot, d, gate[s.KNOWN_MIN], flow, work)
             sort_offers(offers, spare, n)

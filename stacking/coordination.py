@@ -190,6 +190,18 @@ def gather_offers(
 
 
 @law
+def gather_local(rules: Any, ring: Any, priority: Any, area: Any, direction: int, slot: int, offers: Any) -> int:
+    """List the unsold local offers that may serve the limit of an area; return their number.
+
+    Where the DSO runs the local market, limits of the TSO are a receiving market, which needs the rule and consent.
+    """
+    foreign = area[s.OF_TSO] == 1 and rules[s.OWN_LIMITS] > 0.0
+    if foreign and rules[s.REDISPATCH] == 0.0:
+        return 0
+    return gather_offers(rules, ring, priority, c.LFM, direction, slot, area[s.FIRST_ROW], area[s.LAST_ROW], foreign, offers)
+
+
+@law
 def beyond_mw(area: Any, params: Any, ring: Any, slot: int, count: int) -> float:
     """Return what the portfolios below a node inject beyond their reference schedule, with local sales, mean MW of a block."""
     beyond = 0.0

@@ -23,7 +23,7 @@ from .markets.merit_order import OFFER_W
 from .network import Network, compile_network, default_network
 from .pools import link_pools
 from .portfolio import Portfolio
-from .procurement import bids_needed
+from .procurement import NODES_W, bids_needed
 
 if TYPE_CHECKING:
     from .scenario import Library
@@ -61,6 +61,7 @@ class Engine:
         market: (B, MARKET_W) of the last tick.
         ended: (B,) bool; an ended world ignores steps until it is reset.
         clock: (B,) the tick that starts now.
+        spans: (A, AREAS_W) the local markets as the kernel reads them.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Engine:
                                 value=[p.name for p in self.portfolios][:5], allowed="portfolios of a leaf side by side",
                                 remedy="Give `[portfolios[k] for k in compile_network(network, portfolios).order]`.")  # fmt: skip
         spans = (self.areas.first_row, self.areas.last_row + 1, self.areas.parent, self.areas.of_tso)
-        self._spans = np.column_stack(spans).astype(np.int64)
+        self.spans = np.column_stack(spans).astype(np.int64)
         self.worlds, self.rows = worlds, len(self.portfolios)
         self._exogenous = exogenous(library, self.portfolios, self.areas)
         self._allocate()
@@ -121,7 +122,7 @@ class Engine:
         many = bids_needed(rows, areas, self.compiled.curves.shape[1]) if self.design.joint else 1
         pieces = joint.pieces_needed(many, areas + 1)
         return (
-            np.zeros((own, many, joint.BIDS_W)), np.zeros((own, areas + 1, joint.AREAS_W)),
+            np.zeros((own, many, joint.BIDS_W)), np.zeros((own, areas + 1, NODES_W)),
             np.zeros((own, joint.PIECES_W, pieces)), np.zeros((own, joint.LINKS_W, pieces), np.int64),
             np.zeros((own, areas + 1, joint.LISTS_W), np.int64),
         )  # fmt: skip
@@ -213,7 +214,7 @@ class Engine:
     def _arguments(self, action: FLOAT) -> tuple[Any, ...]:
         k = self.compiled
         return (
-            k.gates, k.products, k.curves, k.rules, k.rules_seen, k.bounds, self._spans, self.params,
+            k.gates, k.products, k.curves, k.rules, k.rules_seen, k.bounds, self.spans, self.params,
             *self._exogenous, self.control, action,
             self.state, self.ring, self.early, self.chargers, self.world, self.prices, self.history,
             self.flows, self.market, self.reward, self.observation, self.mask, self.ended,

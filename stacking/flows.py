@@ -116,5 +116,22 @@ ENERGY_LABELS: tuple[tuple[int, str], ...] = (
 )
 """Columns that add up over an episode, with their names in result files."""
 
+MARKET_LABELS: tuple[tuple[int, str], ...] = (
+    (NEED_LFM_MWH, "need_lfm_mwh"),
+    (ACCEPTED_LFM_MWH, "accepted_lfm_mwh"),
+    (BACKGROUND_LFM_MWH, "background_lfm_mwh"),
+    (UNSERVED_LFM_MWH, "unserved_lfm_mwh"),
+    (NEED_MFRR_MWH, "need_mfrr_mwh"),
+    (ACCEPTED_MFRR_MWH, "accepted_mfrr_mwh"),
+    (BACKGROUND_MFRR_MWH, "background_mfrr_mwh"),
+    (UNSERVED_MFRR_MWH, "unserved_mfrr_mwh"),
+    (VIOLATED_MWH, "violated_mwh"),
+    (DSO_PAID_EUR, "dso_paid_eur"),
+    (TSO_PAID_EUR, "tso_paid_eur"),
+    (COUNTER_EUR, "counter_eur"),
+    (TSO_FEE_EUR, "tso_fee_eur"),
+)
+"""Columns of a world that add up over an episode, with their names in result files."""
+
 REFUSED_LABELS: tuple[tuple[int, str], ...] = tuple((REFUSED + c.number, f"refused_{c.name.lower()}_mwh") for c in CODES)
 """Refused energy by code, with its names in result files."""

@@ -27,6 +27,7 @@ TIME = 0  # 6: sin/cos hour, sin/cos year, weekend, remaining_frac
 DA = TIME + 6  # 37: 36 hourly means (price or forecast) from the current hour on; number of them that is published
 BALANCING = DA + FORECAST_HOURS + 1  # 13: imbalance, up, down price of the last 4 published MTU, newest first; need forecast t+3
 LOCAL = BALANCING + 13  # 17: need forecast (8 h), willingness-to-pay forecast (8 h), last published local price
+LOCAL_BLOCK_HOUR = 2  # hour from now of the block whose local gate closes on a full hour (T-120)
 ASSET = LOCAL + 2 * LFM_FORECAST_HOURS + 1  # 42, see below
 # 45: of the battery committed MW t..t+11, schedule now and at the next 23 full hours; sold local, forwarded, doubly sold MW
 BOOK = ASSET + 42
@@ -136,7 +137,7 @@ def observation_layout() -> Layout:
             "last four published MTU, newest first",
         ),
         Field("need_forecast", power, -inf, inf, "balancing need at t+3, + = up"),
-        *free([f"lfm_need_h{k}" for k in local], power, "forecast, + = up"),
+        *free([f"lfm_need_h{k}" for k in local], power, "forecast, + = up; h2 at a gate of the day before: tightest hour asked"),
         *free([f"lfm_limit_h{k}" for k in local], price, "forecast of the DSO's willingness to pay"),
         Field("lfm_last_price", price, -inf, inf, "dearest accepted local offer of the last published block, 0 if none"),
         *unit_range(["stored_frac"]),

@@ -156,6 +156,14 @@ def reserve(p: Any, ring: Any, slot: int, count: int, field: int, direction: int
 
 
 @law
+def unsold_behind_mw(ring: Any, kind: int, slot: int, direction: int, work: Any) -> float:
+    """Return what an asset kind holds ready for a local bid that was not bought, MW; its part of the order is in work[SHARE:]."""
+    sign = 1.0 if direction == 0 else -1.0
+    offered = sign * ahead(ring, kind, s.HI_LOCAL + direction, slot)
+    return max(0.0, offered - max(0.0, sign * work[s.SHARE + kind]))
+
+
+@law
 def trim_reserve(p: Any, ring: Any, slot: int, field: int, direction: int, keeps_mw: float) -> None:
     """Cut what the assets hold ready for the offers of a direction in one MTU (their HI or LO), that of the dearest first."""
     left, sign = keeps_mw, 1.0 if direction == 0 else -1.0

@@ -87,8 +87,11 @@ def look(
             copy_columns(mask[0], mask[r], 0, v.ACTIONS_W)
         if a >= 0:
             out[v.LOCAL + 2 * c.LFM_FORECAST_HOURS] = prices[a, s.AREA_RECENT]
-            if on_the_hour:
+            if on_the_hour or (day_gate >= 0 and tick < length):
                 observe_area(local_hourly[a], tick // MTU_PER_HOUR, out)
+            if day_open:
+                first, last = (tick + day[c.DAY_LEFT]) // MTU_PER_HOUR, tick // MTU_PER_HOUR + day[c.NEXT_DAY_HOURS]
+                observe_asked(local_hourly[a], first, last, out)
         if fresh:
             observe_constants(params[r], out)
         e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
@@ -192,6 +195,17 @@ def observe_area(hourly: Any, hour: int, out: Any) -> None:
         out[v.LOCAL + c.LFM_FORECAST_HOURS + k] = hourly[
             (c.LFM_LIMIT_NEAR if near else c.LFM_LIMIT_FAR) - c.LFM_NEED_FAR, hour + k
         ]
+
+
+@law
+def observe_asked(hourly: Any, first: int, last: int, out: Any) -> None:
+    """Show the tightest hour that the DSO asks for at a gate of the day before, where the block of a gate is shown otherwise."""
+    tightest = first
+    for hour in range(first, last):
+        if abs(hourly[c.LFM_NEED_FAR - c.LFM_NEED_FAR, hour]) > abs(hourly[c.LFM_NEED_FAR - c.LFM_NEED_FAR, tightest]):
+            tightest = hour
+    out[v.LOCAL + v.LOCAL_BLOCK_HOUR] = hourly[c.LFM_NEED_FAR - c.LFM_NEED_FAR, tightest]
+    out[v.LOCAL + c.LFM_FORECAST_HOURS + v.LOCAL_BLOCK_HOUR] = hourly[c.LFM_LIMIT_FAR - c.LFM_NEED_FAR, tightest]
 
 
 @law

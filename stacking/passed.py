@@ -10,9 +10,9 @@ from . import flows as f
 from . import layout as v
 from . import state as s
 from .build import law
-from .lookahead import add_ahead, set_cell, split_order, trim_reserve
+from .lookahead import add_ahead, set_cell, split_order, trim_reserve, unsold_behind_mw
 from .quantity import tradable_mw
-from .state import ahead, cell, column, set_consent
+from .state import cell, column, set_consent
 from .units import MTU_H, POWER_EPSILON_MW
 
 
@@ -30,8 +30,7 @@ def enter(p: Any, ring: Any, flow: Any, target: int, slot: int, direction: int, 
     split_order(p, ring, slot, s.HI_LOCAL, True, s.SHARE, work)
     for rank in range(s.KINDS_W):
         kind = int(p[s.ORDER + rank])
-        offered = sign * ahead(ring, kind, s.HI_LOCAL + direction, slot)
-        taken = min(left, max(0.0, offered - max(0.0, sign * work[s.SHARE + kind])))
+        taken = min(left, unsold_behind_mw(ring, kind, slot, direction, work))
         if taken > 0.0:
             left -= taken
             add_ahead(ring, kind, s.HI_BALANCING + direction, slot, sign * taken)

@@ -14,12 +14,15 @@ from . import state as s
 from .build import law, part
 from .columns import background_column
 from .coordination import beyond_mw, book_sales, gather_offers
-from .grid import count_violations
 from .markets import joint as j
 from .markets.joint import clear_jointly
 from .markets.merit_order import OFFER_ACCEPTED, OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW, background_alone_mw, step_price
 from .state import slot_of
 from .units import MTU_H, POWER_EPSILON_MW
+
+ASKED_LOWER_MW, ASKED_UPPER_MW = j.AREAS_W, j.AREAS_W + 1
+NODES_W = j.AREAS_W + 2
+"""Columns of an area: those of the optimisation, then the limits as the operator has them."""
 
 
 def bids_needed(rows: int, areas: int, steps: int) -> int:
@@ -41,7 +44,8 @@ def procure_jointly(
 
     Net injection S below a node is held between two limits: S >= up margin - what is injected beyond the reference schedule,
     S <= -(down margin + the same); at the root S = need of the balancing area. A local MW that is missing costs what the DSO
-    was willing to pay, one that is missing at the root the price limit of the product.
+    was willing to pay, one that is missing at the root the price limit of the product. Where no willingness to pay is drawn, what
+    schedules exceed is left as it is, and nothing may be added to it: that costs the price limit too.
 
     Args:
         tick: now; first: delivery MTU.
@@ -82,10 +86,25 @@ def procure_jointly(
     for i in range(n):
         label = f.ACCEPTED_MFRR_MWH if i < own else f.BACKGROUND_LFM_MWH if i < local_count else f.BACKGROUND_MFRR_MWH
         result[label] += bids[i, j.BID_ACCEPTED_MW] * MTU_H
-    count_violations(first, tick, areas, local, params, ring, prices, result)
     for a in range(root):
-        result[f.NEED_LFM_MWH] += (max(0.0, nodes[a, j.LOWER_MW]) + max(0.0, -nodes[a, j.UPPER_MW])) * MTU_H
-        result[f.UNSERVED_LFM_MWH] += (nodes[a, j.SHORTFALL_MW] + nodes[a, j.SURPLUS_MW]) * MTU_H
+        for d in range(2):
+            need, missing = asked_mw(nodes[a], d), missing_mw(nodes[a], d)
+            result[f.NEED_LFM_MWH] += need * MTU_H
+            result[f.UNSERVED_LFM_MWH] += min(need, missing) * MTU_H
+            result[f.VIOLATED_MWH] += max(0.0, missing - need) * MTU_H
+
+
+@law
+def asked_mw(node: Any, direction: int) -> float:
+    """Return what an area needs in a direction before anything is bought, MW >= 0."""
+    return max(0.0, node[ASKED_LOWER_MW] if direction == 0 else -node[ASKED_UPPER_MW])
+
+
+@law
+def missing_mw(node: Any, direction: int) -> float:
+    """Return by how much a limit of an area is exceeded in the end, MW >= 0: more than was asked for is a violation."""
+    missing = node[ASKED_LOWER_MW] - node[j.NET_MW] if direction == 0 else node[j.NET_MW] - node[ASKED_UPPER_MW]
+    return missing if missing > POWER_EPSILON_MW else 0.0
 
 
 @law
@@ -120,10 +139,17 @@ def set_limits(first: int, slot: int, product: Any, at: Any, areas: Any, local: 
         parent, margin = areas[a, s.PARENT], local[a, first]
         beyond = beyond_mw(areas[a], params, ring, slot, 1)
         nodes[a, j.PARENT] = root if parent < 0 else parent
-        nodes[a, j.LOWER_MW], nodes[a, j.UPPER_MW] = margin[up + c.NEED] - beyond, -(margin[down + c.NEED] + beyond)
+        lower, upper = margin[up + c.NEED] - beyond, -(margin[down + c.NEED] + beyond)
+        nodes[a, ASKED_LOWER_MW], nodes[a, ASKED_UPPER_MW] = lower, upper
         nodes[a, j.SHORTFALL_EUR_PER_MWH], nodes[a, j.SURPLUS_EUR_PER_MWH] = penalties(product, margin)
+        if margin[up + c.LIMIT] == 0.0:
+            lower, nodes[a, j.SHORTFALL_EUR_PER_MWH] = min(lower, 0.0), max(0.0, product[s.PRICE_CAP])
+        if margin[down + c.LIMIT] == 0.0:
+            upper, nodes[a, j.SURPLUS_EUR_PER_MWH] = max(upper, 0.0), max(0.0, -product[s.PRICE_FLOOR])
+        nodes[a, j.LOWER_MW], nodes[a, j.UPPER_MW] = lower, upper
     nodes[root, j.PARENT] = -1.0
-    nodes[root, j.LOWER_MW] = nodes[root, j.UPPER_MW] = at[up + c.NEED] - at[down + c.NEED]
+    for column in (j.LOWER_MW, j.UPPER_MW, ASKED_LOWER_MW, ASKED_UPPER_MW):
+        nodes[root, column] = at[up + c.NEED] - at[down + c.NEED]
     nodes[root, j.SHORTFALL_EUR_PER_MWH], nodes[root, j.SURPLUS_EUR_PER_MWH] = penalties(product, at)
 
 
@@ -158,9 +184,9 @@ def add_local(n: int, a: int, areas: Any, curve: Any, margin: Any, priority: flo
 
 @law
 def shift_limits(nodes: Any, a: int, power_mw: float) -> None:
-    """Move both limits of a node."""
-    nodes[a, j.LOWER_MW] += power_mw
-    nodes[a, j.UPPER_MW] += power_mw
+    """Move the limits of a node."""
+    for column in (j.LOWER_MW, j.UPPER_MW, ASKED_LOWER_MW, ASKED_UPPER_MW):
+        nodes[a, column] += power_mw
 
 
 @law

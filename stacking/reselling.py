@@ -10,8 +10,8 @@ from . import flows as f
 from . import state as s
 from .build import law, part
 from .forwarding import unsold_mw
-from .lookahead import add_ahead, position_mw, set_cell, split_order
-from .state import ahead, cell, column, consented, slot_of
+from .lookahead import add_ahead, position_mw, set_cell, split_order, unsold_behind_mw
+from .state import cell, column, consented, slot_of
 from .units import MTU_H, POWER_EPSILON_MW
 
 
@@ -54,8 +54,7 @@ def resell_bid(
     split_order(p, ring, slot, s.HI_LOCAL, True, s.SHARE, work)
     for rank in range(s.KINDS_W):
         kind = int(p[s.ORDER + rank])
-        offered = sign * ahead(ring, kind, s.HI_LOCAL + direction, slot)
-        taken = min(left, max(0.0, offered - max(0.0, sign * work[s.SHARE + kind])))
+        taken = min(left, unsold_behind_mw(ring, kind, slot, direction, work))
         if taken > 0.0 and kind != s.LOAD:
             left -= taken
             add_ahead(ring, kind, s.HI_LOCAL + direction, slot, -sign * taken)

@@ -16,7 +16,7 @@ BOOK_MTU = 12  # committed power is shown for t..t+11
 BALANCING_LEAD, INTRADAY_LEAD, LOCAL_LEAD = 3, 4, 8  # MTU from now to the delivery that a gate decides on
 SCHEDULE = at.BOOK + BOOK_MTU
 SOLD_LOCAL = SCHEDULE + 24
-LOCAL_HOUR = 2  # the block t+8..t+11 of a gate on the full hour lies in this hour from now, that of the next gate in 3
+LOCAL_HOUR = at.LOCAL_BLOCK_HOUR  # the block of a gate on the full hour lies in this hour from now, that of the next gate in 3
 
 
 @dataclass(frozen=True)

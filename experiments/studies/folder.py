@@ -1,4 +1,4 @@
-"""The folder of a study: its own copy with a hash, a file per finished cell or part of one, at the end tables and figures.
+"""The folder of a study: its own copy with a hash, files per finished cell or part of one, at the end tables and figures.
 
 Every file appears whole or not at all, holds no time stamp, and a cell's file name carries the hash of its content: a run
 that was killed continues with the cells that are missing, and ends with the same bytes as one that was not.
@@ -23,6 +23,9 @@ from .cells import Cell
 from .record import Study
 
 STUDY, CELLS, PARTS, FINISHED = "study.json", "cells", "parts", "finished.json"
+Tables = Mapping[str, pd.DataFrame]
+"""What a finished cell came to: folder of the table -> table; `CELLS` is one of them."""
+
 _DIGITS = 12  # of the hash in a file name
 
 
@@ -33,20 +36,21 @@ class StudyFolder:
         path: created where needed; must be empty or hold the same study.
         study: what is run.
         cells: all of them.
+        tables: of which the result of a cell consists, in the order in which they are written.
 
     Raises:
         StackingError: if the folder holds something else, or cannot be written.
     """
 
-    def __init__(self, path: str | Path, study: Study, cells: tuple[Cell, ...]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, study: Study, cells: tuple[Cell, ...], tables: tuple[str, ...] = (CELLS,)) -> None:
+        self.path, self.tables = Path(path), tables
         record = study_json(study, cells)
         try:
             self._check(record)
             self.path.mkdir(parents=True, exist_ok=True)
             if not (self.path / STUDY).exists():
                 replace_file(self.path / STUDY, record)
-            for name in (CELLS, PARTS):
+            for name in (*tables, PARTS):
                 (self.path / name).mkdir(exist_ok=True)
             for scrap in (*self.path.glob(".*.*"), *self.path.glob("*/.*.parquet.*")):
                 scrap.unlink()  # of a run that was killed while it wrote
@@ -78,26 +82,27 @@ class StudyFolder:
 
     def has(self, cell: Cell) -> bool:
         """Return whether a cell is finished."""
-        return self._file(cell) is not None
+        return all(self._file(cell, name) is not None for name in self.tables)
 
     def parts(self, cell: Cell) -> Parts:
         """Return what is kept of a cell before it is finished."""
         return Parts(self.path / PARTS, cell)
 
-    def write(self, cell: Cell, frame: pd.DataFrame) -> None:
-        """Keep the result of a finished cell; its parts are no longer needed."""
-        data = parquet_bytes("cell", frame)
-        replace_file(self.path / CELLS / f"{cell.number:04d}-{sha256_of(data)[:_DIGITS]}.parquet", data)
+    def write(self, cell: Cell, found: Tables) -> None:
+        """Keep the tables of a finished cell; its parts are no longer needed."""
+        for name in self.tables:
+            data = parquet_bytes(name, found[name])
+            replace_file(self.path / name / f"{cell.number:04d}-{sha256_of(data)[:_DIGITS]}.parquet", data)
         self.parts(cell).remove()
 
-    def read(self, cell: Cell) -> pd.DataFrame:
-        """Return the result of a finished cell.
+    def read(self, cell: Cell) -> Tables:
+        """Return the tables of a finished cell.
 
         Raises:
-            StackingError: if the file was changed or damaged.
+            StackingError: if a file was changed or damaged.
         """
-        file = self._file(cell)
-        return _read(file or self.path / CELLS / f"{cell.number:04d}-*.parquet", f"cell {cell.number}")
+        files = {name: self._file(cell, name) or self.path / name / f"{cell.number:04d}-*.parquet" for name in self.tables}
+        return {name: _read(file, f"cell {cell.number}") for name, file in files.items()}
 
     def finish(self, files: Mapping[str, bytes], cells: Iterable[Cell]) -> None:
         """Write tables and figures, then the hash of every file."""
@@ -107,13 +112,13 @@ class StudyFolder:
             replace_file(self.path / name, data)
         hashes = {name: sha256_of(data) for name, data in files.items()}
         hashes[STUDY] = sha256_of((self.path / STUDY).read_bytes())
-        for file in (self._file(cell) for cell in cells):
+        for name, file in ((name, self._file(cell, name)) for cell in cells for name in self.tables):
             if file is not None:
-                hashes[f"{CELLS}/{file.name}"] = sha256_of(file.read_bytes())
+                hashes[f"{name}/{file.name}"] = sha256_of(file.read_bytes())
         replace_file(self.path / FINISHED, (json.dumps(hashes, indent=2, sort_keys=True) + "\n").encode())
 
-    def _file(self, cell: Cell) -> Path | None:
-        return next(iter(sorted((self.path / CELLS).glob(f"{cell.number:04d}-*.parquet"))), None)
+    def _file(self, cell: Cell, name: str) -> Path | None:
+        return next(iter(sorted((self.path / name).glob(f"{cell.number:04d}-*.parquet"))), None)
 
 
 class Parts:

@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import pandas as pd
-
 from ..runner import REFERENCE, Progress, run
 from .cells import Cell, episodes
 from .contest import Libraries, contest_of
 from .ends_report import label_of
 from .ends_report import report_of as ends_of
 from .equilibria import played, search_count
-from .folder import Parts
+from .folder import CELLS, Parts, Tables
 from .record import ContestStudy, EquilibriumStudy
 from .report import report_of as figures_of
+from .tables import Played
+
+WORLDS = "worlds"
+"""Folder of what the engine sums per world in a contest."""
 
 
 class StudyReport(Protocol):
@@ -55,6 +57,7 @@ class Kind:
     """One kind of study.
 
     Attributes:
+        tables: of which the result of a cell consists, in the order in which they are written.
         unit: what its progress counts.
         steps: (study, number of cells) -> how many of them.
         told: (study, number of cells) -> how much is run, as a sentence.
@@ -64,12 +67,13 @@ class Kind:
         report: (study, name, cell -> result) -> tables and figures.
     """
 
+    tables: tuple[str, ...]
     unit: str
     steps: Callable[[Any, int], int]
     told: Callable[[Any, int], str]
     label: Callable[[Any, Cell], str]
-    play: Callable[[Any, Cell, Ground, Parts], pd.DataFrame]
-    report: Callable[[Any, str, Mapping[Cell, pd.DataFrame]], StudyReport]
+    play: Callable[[Any, Cell, Ground, Parts], Tables]
+    report: Callable[[Any, str, Mapping[Cell, Tables]], StudyReport]
 
 
 # ---- a strategy against doing nothing --------------------------------------------------------------------------------
@@ -78,10 +82,15 @@ def _told_contest(study: ContestStudy, cells: int) -> str:
     return f"{cells} cells, {episodes(study, cells)} episodes of {study.days} days ({both})."
 
 
-def _play_contest(study: ContestStudy, cell: Cell, ground: Ground, parts: Parts) -> pd.DataFrame:
-    """Return the strategy's episodes; a contest is short, so nothing is kept before it is done."""
-    found = run(contest_of(cell.setting, ground.libraries, ground.backend)).episodes
-    return found.loc[found["strategy"] != REFERENCE].reset_index(drop=True)
+def _play_contest(study: ContestStudy, cell: Cell, ground: Ground, parts: Parts) -> Tables:
+    """Return the strategy's episodes and worlds; a contest is short, so nothing is kept before it is done."""
+    done = run(contest_of(cell.setting, ground.libraries, ground.backend))
+    tables = {CELLS: done.episodes, WORLDS: done.worlds}
+    return {name: frame.loc[frame["strategy"] != REFERENCE].reset_index(drop=True) for name, frame in tables.items()}
+
+
+def _report_contest(study: ContestStudy, name: str, found: Mapping[Cell, Tables]) -> StudyReport:
+    return figures_of(study, name, {cell: Played(tables[CELLS], tables[WORLDS]) for cell, tables in found.items()})
 
 
 # ---- equilibria ------------------------------------------------------------------------------------------------------
@@ -93,14 +102,21 @@ def _told_equilibrium(study: EquilibriumStudy, cells: int) -> str:
     )
 
 
-def _play_equilibrium(study: EquilibriumStudy, cell: Cell, ground: Ground, parts: Parts) -> pd.DataFrame:
-    return played(study, cell.setting, ground.libraries, ground.backend, parts, ground.step)
+def _play_equilibrium(study: EquilibriumStudy, cell: Cell, ground: Ground, parts: Parts) -> Tables:
+    return {CELLS: played(study, cell.setting, ground.libraries, ground.backend, parts, ground.step)}
+
+
+def _report_equilibrium(study: EquilibriumStudy, name: str, found: Mapping[Cell, Tables]) -> StudyReport:
+    return ends_of(study, name, {cell: tables[CELLS] for cell, tables in found.items()})
 
 
 KINDS: dict[str, Kind] = {
-    "contest": Kind("episodes", episodes, _told_contest, lambda study, cell: cell.label, _play_contest, figures_of),
-    "equilibrium": Kind(
-        "searches", lambda study, cells: cells * search_count(study), _told_equilibrium, label_of, _play_equilibrium, ends_of
+    "contest": Kind(
+        (WORLDS, CELLS), "episodes", episodes, _told_contest, lambda study, cell: cell.label, _play_contest, _report_contest
     ),
-}
+    "equilibrium": Kind(
+        (CELLS,), "searches", lambda study, cells: cells * search_count(study), _told_equilibrium, label_of, _play_equilibrium,
+        _report_equilibrium,
+    ),
+}  # fmt: skip
 """Kind by name."""

@@ -19,7 +19,7 @@ from .cells import episodes as episode_count
 from .chart import Chart, positions_of, svg
 from .effect import equal_values
 from .record import ContestStudy
-from .tables import UNPAIRED, Episodes, groups_table, rest_of, study_table
+from .tables import UNPAIRED, Played, Results, groups_table, rest_of, study_table
 
 FEW = 30
 """Below this number of scenarios an interval is too narrow."""
@@ -84,22 +84,23 @@ class Report:
         return groups.assign(design=[label[n] for n in numbers], strategy=[strategy[n] for n in numbers])
 
 
-def report_of(study: ContestStudy, name: str, episodes: Episodes) -> Report:
+def report_of(study: ContestStudy, name: str, results: Results) -> Report:
     """Return the report of all cells."""
-    groups = groups_table(study, episodes) if study.groups else None
-    return Report(study, name, tuple(episodes), study_table(study, episodes), groups, _same(study, episodes))
+    groups = groups_table(study, results) if study.groups else None
+    return Report(study, name, tuple(results), study_table(study, results), groups, _same(study, results))
 
 
-def _same(study: ContestStudy, episodes: Episodes) -> tuple[tuple[str, str, str], ...]:
+def _same(study: ContestStudy, results: Results) -> tuple[tuple[str, str, str], ...]:
     """Return (axis, value, earlier value) wherever the episodes of two values are the same in every cell."""
-    marks = [_print_of(frame) for frame in episodes.values()]
-    found = equal_values(len(study.axis), [cell.point for cell in episodes], marks)
+    marks = [_print_of(played) for played in results.values()]
+    found = equal_values(len(study.axis), [cell.point for cell in results], marks)
     return tuple((study.axis[number].key, value_text(value), value_text(twin)) for number, value, twin in found)
 
 
-def _print_of(episodes: pd.DataFrame) -> str:
-    """Return the hash of the figures of a cell's episodes."""
-    return sha256_of(parquet_bytes("episodes", episodes.drop(columns=["design", "strategy"])))
+def _print_of(played: Played) -> str:
+    """Return the hash of the figures of a cell's episodes, with the sums of their worlds."""
+    frames = (played.episodes, played.worlds)
+    return sha256_of(b"".join(parquet_bytes("episodes", frame.drop(columns=["design", "strategy"])) for frame in frames))
 
 
 def notes(study: ContestStudy, cells: int, same: Sequence[tuple[str, str, str]], width: int | None = None) -> list[str]:

@@ -53,7 +53,8 @@ def run_study(
         StackingError: for a folder that holds something else, a damaged cell, or bad input.
     """
     tell, step = say or (lambda text: None), advance or (lambda count: None)
-    kind, folder = KINDS[study.kind], StudyFolder(out, study, cells)
+    kind = KINDS[study.kind]
+    folder = StudyFolder(out, study, cells, kind.tables)
     missing = [cell for cell in cells if not folder.has(cell)]
     found = len(cells) - len(missing)
     if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -13,12 +14,21 @@ from ..paired import paired_differences
 from .cells import Cell, value_text
 from .record import ContestStudy, Scalar
 
-Episodes = Mapping[Cell, pd.DataFrame]
+
+@dataclass(frozen=True)
+class Played:
+    """What a cell's strategy came to: rows by scenario and FSP, and rows by scenario of what the engine sums per world."""
+
+    episodes: pd.DataFrame
+    worlds: pd.DataFrame
+
+
+Results = Mapping[Cell, Played]
 UNPAIRED = ("seed",)
 """Axes whose values do not meet the same scenarios."""
 
 
-def study_table(study: ContestStudy, episodes: Episodes) -> pd.DataFrame:
+def study_table(study: ContestStudy, results: Results) -> pd.DataFrame:
     """Return every figure of every cell, one row each.
 
     Columns: ``cell``, the keys of the axes, ``metric, unit, estimate, low, high, count``. Figures and intervals are those
@@ -27,19 +37,19 @@ def study_table(study: ContestStudy, episodes: Episodes) -> pd.DataFrame:
     values of that axis.
     """
     found = []
-    for cell, frame in episodes.items():
-        table = comparison_table(frame, seed=study.seed)
+    for cell, played in results.items():
+        table = comparison_table(played.episodes, played.worlds, seed=study.seed)
         found.append(_placed(cell, pd.DataFrame(table[["metric", "unit", "estimate", "low", "high", "count"]])))
-    found += _differences(study, episodes)
+    found += _differences(study, results)
     whole = pd.concat(found, ignore_index=True)
     return whole.sort_values("cell", kind="stable").reset_index(drop=True)
 
 
-def groups_table(study: ContestStudy, episodes: Episodes) -> pd.DataFrame:
+def groups_table(study: ContestStudy, results: Results) -> pd.DataFrame:
     """Return figures by group of every cell: ``cell``, the keys of the axes, then those of `groups.group_table`."""
     parts = []
-    for cell, frame in episodes.items():
-        table = group_table(frame, seed=study.seed).drop(columns=["design", "strategy"])
+    for cell, played in results.items():
+        table = group_table(played.episodes, seed=study.seed).drop(columns=["design", "strategy"])
         parts.append(_placed(cell, pd.DataFrame(table.loc[table["grouping"].isin(study.groups)])))
     return pd.concat(parts, ignore_index=True)
 
@@ -55,16 +65,16 @@ def _placed(cell: Cell, table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([place, table], axis=1)
 
 
-def _differences(study: ContestStudy, episodes: Episodes) -> list[pd.DataFrame]:
+def _differences(study: ContestStudy, results: Results) -> list[pd.DataFrame]:
     """Return the paired differences along the first axis, line by line."""
     if study.axis[0].key in UNPAIRED or len(study.axis[0].values) < 2:
         return []
     lines: dict[object, list[Cell]] = {}
-    for cell in episodes:
+    for cell in results:
         lines.setdefault(rest_of(cell), []).append(cell)
     found = []
     for cells in lines.values():
-        worlds = pd.concat([_worlds(cell, episodes[cell]) for cell in cells], ignore_index=True)
+        worlds = pd.concat([_worlds(cell, results[cell].episodes) for cell in cells], ignore_index=True)
         table = paired_differences(worlds, str(cells[0].number), value="flex_eur", group="cell", seed=study.seed)
         for cell, row in zip(cells[1:], table.to_dict("records"), strict=True):
             holm = row["p_holm"]

@@ -41,7 +41,9 @@ MEASURES = (
     Measure("lfm_bought_mwh", "local volume", "MWh/episode", -1),
     Measure("lfm_unserved_mwh", "local need not met", "MWh/episode", 1),
     Measure("violation_caused_mwh", "local limits violated by balancing", "MWh/episode", 1),
+    Measure("exceeded_mwh", "local limits exceeded at delivery", "MWh/episode", 1),
     Measure("undelivered_lfm_mwh", "local not delivered", "MWh/episode", 1),
+    Measure("undelivered_mwh", "not delivered to both operators", "MWh/episode", 1),
 )
 
 COLUMNS = ["design", "measure", "unit", "baseline", "mean", "low", "high", "p_holm", "count", "verdict"]

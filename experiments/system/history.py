@@ -12,9 +12,11 @@ from stacking.codes import CODES, CODES_W
 from stacking.engine import Engine, Snapshot
 from stacking.errors import StackingError
 from stacking.invariants.step import Step
+from stacking.state import column
 from stacking.units import MTU_H, MTU_MIN
 
 from .bid_pay import delivered_mwh, ordered_mwh, paid_eur
+from .clearings import Clearings
 from .gate_refusals import refused_by_gate
 
 FLOAT = NDArray[np.float64]
@@ -60,6 +62,7 @@ class BidHistory:
         self._scenario = engine.scenario.copy()
         self._stages = np.zeros((*shape, len(STAGES)))
         self._refused = np.zeros((*shape, CODES_W))
+        self._clearings = Clearings(engine)
         self._before: Snapshot = engine.snapshot()
 
     def record(self, action: FLOAT) -> None:
@@ -77,29 +80,39 @@ class BidHistory:
                                 value=engine.scenario.tolist(), remedy="Make a new BidHistory after every reset.")  # fmt: skip
         before, self._before = self._before, engine.snapshot()
         step = Step(engine, before)
-        self._add_books(step)
+        action = np.asarray(action, dtype=np.float64)
+        offered = self._clearings.shelf.offered(before, action)
+        self._add_books(step, offered)
         ordered = ordered_mwh(step)
         results = ((ORDERED, ordered), (DELIVERED, delivered_mwh(step, ordered)), (PAID, paid_eur(step, ordered)))
         for world in np.flatnonzero(step.moved):
             at = int(step.tick[world])
             for stage, values in results:
                 self._stages[world, at, :, : c.LEDGERS_W, :, stage] += values[world]
-        self._add_refusals(step, before, np.asarray(action, dtype=np.float64))
+        self._add_refusals(step, before, action, offered)
 
-    def _add_books(self, step: Step) -> None:
-        """Add what the books gained: offers, forwards and selections for the MTU ahead."""
+    def _add_books(self, step: Step, offered: Snapshot) -> None:
+        """Add what the books gained: offers, forwards and selections for the MTU ahead.
+
+        Offers are those before anything cleared: what is not awarded, or sold intraday, is cut afterwards.
+        """
+        ring = offered.arrays["ring"][..., s.BOOK : s.PLAN].astype(np.float64)
+        book = ring.reshape(*ring.shape[:2], s.SLOTS, s.BOOK_W)[:, :, :-1]
         for ledger in range(c.LEDGERS_W):
             for d in range(2):
                 for field, stage in ((s.OFFERED, FORWARDED if ledger == c.FORWARDED else OFFERED), (s.SOLD, SELECTED)):
-                    gained = step.book(ledger, field, d) - step.book(ledger, field, d, old=True)
+                    now = step.book(ledger, field, d)
+                    if stage == OFFERED:
+                        now = book[..., column(ledger, field, d)]
+                    gained = np.maximum(now - step.book(ledger, field, d, old=True), 0.0)
                     for world in np.flatnonzero(step.moved):
                         at = int(step.tick[world])
                         seen = self._stages[world, at : at + gained.shape[2], :, ledger, d, stage]
                         seen += gained[world, :, : len(seen)].T * MTU_H
 
-    def _add_refusals(self, step: Step, before: Snapshot, action: FLOAT) -> None:
+    def _add_refusals(self, step: Step, before: Snapshot, action: FLOAT, offered: Snapshot) -> None:
         """Add what the gates refused, in equal parts to the MTU of a block."""
-        for market, d, lead, count, refused in refused_by_gate(self.engine, before, action):
+        for market, d, lead, count, refused in refused_by_gate(self._clearings, before, action, offered):
             part = np.where(np.abs(refused) > NOTHING, refused, 0.0) / count
             for world in np.flatnonzero(step.moved & (part != 0.0).any(axis=(1, 2))):
                 at = int(step.tick[world]) + lead

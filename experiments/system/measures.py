@@ -30,14 +30,17 @@ def hhi(volumes: ArrayLike) -> float:
     return float(((volume / total) ** 2).sum()) if total > 0.0 else float("nan")
 
 
-def pivotal(auction: Auction) -> NDArray[np.bool_]:
+def pivotal(need_mw: float, offered_mw: FLOAT, others_offer_mw: float) -> NDArray[np.bool_]:
     """Return which portfolios are pivotal, (F,): those without which the need could be met less.
 
     Pivotal = min(need, all supply within the limit) > supply of all others within the limit. A portfolio stands for its FSP.
+
+    >>> pivotal(4.0, np.array([3.0, 1.0]), 1.0).tolist()  # without the first 2 MW remain, without the second 4
+    [True, False]
     """
-    supply = auction.others_offer_mw + float(auction.offered_mw.sum())
-    met = min(auction.need_mw, supply)
-    return (auction.offered_mw > POWER_EPSILON_MW) & (supply - auction.offered_mw < met - POWER_EPSILON_MW)
+    supply = others_offer_mw + float(offered_mw.sum())
+    met = min(need_mw, supply)
+    return (offered_mw > POWER_EPSILON_MW) & (supply - offered_mw < met - POWER_EPSILON_MW)
 
 
 def unserved_eur(auction: Auction) -> float:
@@ -66,11 +69,13 @@ def own_need_mwh(auction: Auction) -> tuple[float, float]:
     """Return (need made by schedules, part of the sales that its seller's own schedule had made a need), MWh.
 
     A schedule makes a need where it moves against the direction of the need: moved = max(0, -sign x schedule beyond the
-    reference). Made = min(need, max(0, -sign x sum of schedules)); sold to oneself = sum of min(moved, accepted) by FSP.
+    reference). Made = min(need, max(0, -sign x sum of schedules)); sold to oneself = sum of min(moved, accepted) by FSP. What was
+    bought before for the same delivery has cured its part of both.
     """
     against = -auction.sign * auction.scheduled_mw
-    made = between(max(0.0, float(against.sum())), auction.need_mw)
-    own = np.minimum(np.maximum(against, 0.0), auction.accepted_mw).sum()
+    before = float(auction.sold_before_mw.sum()) + auction.others_before_mw
+    made = between(max(0.0, float(against.sum())) - before, auction.counted_mw)
+    own = np.minimum(np.maximum(against - auction.sold_before_mw, 0.0), auction.accepted_mw).sum()
     return made * auction.hours, float(own) * auction.hours
 
 

@@ -24,6 +24,7 @@ from ..players import Mixed, Players, chosen_players
 from ..request import Request
 from ..runner import MAX_ROWS, MAX_WORLDS
 from ..strategy_input import chosen_strategies
+from .clearings import check_known
 from .history import BidHistory
 from .tally import Tally
 
@@ -79,13 +80,7 @@ def cases_of(request: Request) -> Cases:
 def _case(label: str, strategy: str, request: Request, players: Players) -> Case:
     name, at, consent = label.partition("@")
     design = chosen_design(name, request.overrides, request.pooling)
-    if design.joint or design.shared_book or design.rules.grid_check != "none":
-        raise StackingError(
-            "The system side is not measured of joint procurement, shared books and grid checks: their purchases follow no merit "
-            "order of one market alone.",
-            place="--design", key="design", value=label, allowed="designs that clear each market by merit order",
-            remedy="Leave it out, or compare what FSPs earn with stacking compare.",
-        )  # fmt: skip
+    check_known(design)
     asked = replace(request, strategies=(strategy,), consent=consent if at else request.consent)
     chosen: Strategy | Mixed = list(chosen_strategies(asked, players)[0].values())[-1]
     if not isinstance(chosen, Mixed):
@@ -110,7 +105,7 @@ def play(cases: Cases, progress: Callable[[int], None] | None = None) -> pd.Data
         for first in range(0, count, size):
             chosen = np.arange(first, min(first + size, count))
             tally = Tally(engine := _engine(case, cases, chosen))
-            _run(engine, case, cases, chosen, lambda action, tally=tally: tally.record())
+            _run(engine, case, cases, chosen, tally.record)
             identity = [{"design": case.label, "scenario": str(cases.library.keys[k])} for k in chosen]
             found += [{**name, **row} for name, row in zip(identity, tally.rows(), strict=True)]
             if progress:

@@ -129,7 +129,7 @@ def test_compare_prints_the_table_and_stores_the_rows(tmp_path: Path) -> None:
     assert [s["name"] for s in data["strategies"]] == ["do_nothing", "rebid", "mfrr_only"]
     assert data["test_split"] == ""
     results = store.read_results(out)
-    again = compare.comparison_table(results.frames["episodes"])
+    again = compare.comparison_table(results.frames["episodes"], results.frames["worlds"])
     printed = pd.DataFrame(data["table"])
     assert list(printed["metric"]) == list(again["metric"])
     np.testing.assert_array_equal(printed["estimate"].to_numpy(dtype=float), again["estimate"].to_numpy())

@@ -101,6 +101,40 @@ def test_a_limit_keeps_the_cheapest_bid_from_being_called() -> None:
     assert cash[:, f.CASH_LFM].tolist() == [-10.0, 0.0]
 
 
+@pytest.mark.parametrize(("limit", "called", "violated"), [(0.0, 0.5, 0.0), (-20.0, 2.0, 1.5), (-60.0, 0.5, 0.0)])
+def test_a_limit_holds_where_nobody_would_pay_for_it(limit: float, called: float, violated: float) -> None:
+    """The TSO needs 2 MW up, others ask 90, the FSP 40 where 0.5 MW more may flow out.
+
+    Exceeding the limit costs what the DSO would pay for a MWh less: 20 is worth it (40 + 20 < 90), 60 is not. 0 means that none
+    was drawn, not that the limit is free to exceed.
+    """
+    lib = library()
+    tso_needs_up(lib, 2.0, 90.0, 90.0, first=BLOCK)
+    lib.local[:, 0, BLOCK:, background_column(DN) + c.NEED] = -0.5
+    lib.local[:, 0, BLOCK:, background_column(DN) + c.LIMIT] = limit
+    record = play(design("onenet"), lib, balancing("up", 0.5, 40.0))
+    assert record.energy()["activated_mfrr_mwh"] == called
+    assert record.market[:, f.VIOLATED_MWH].sum() == violated
+    assert record.market[:, [f.NEED_LFM_MWH, f.UNSERVED_LFM_MWH]].sum() == 0.0
+
+
+@pytest.mark.parametrize(("direction", "price", "sold"), [("up", 60.0, 0.0), ("dn", 60.0, 0.0), ("up", 45.0, 1.0)])
+def test_what_schedules_exceed_and_nobody_pays_for_is_left_and_not_made_worse(direction: str, price: float, sold: float) -> None:
+    """An area lacks 1 MW up, the DSO pays nothing for it; the TSO needs 1 MW (in the direction of the bid), others have it at 50.
+
+    At 60 up nobody buys: the need is not met. Down at 60 the FSP would pay more than others do, but it would lack more. At 45 up
+    the TSO buys, which serves the area too.
+    """
+    lib = library()
+    d = UP if direction == "up" else DN
+    need(lib, c.MFRR, d, 1.0, volume=1.0, reference=50.0, anchor=50.0, first=BLOCK)
+    need(lib, LFM, UP, 1.0, limit=0.0, first=BLOCK)
+    record = play(design("onenet"), lib, balancing(direction, 0.25, price))
+    assert record.energy().get("activated_mfrr_mwh", 0.0) == sold
+    totals = record.market[:, [f.NEED_LFM_MWH, f.UNSERVED_LFM_MWH, f.VIOLATED_MWH]].sum(axis=0)
+    assert totals.tolist() == [1.0, 1.0 - sold, 0.0]
+
+
 def test_two_bids_compete_by_price_then_by_the_drawn_priority() -> None:
     """The TSO needs 3 MW: 2 MW at 60 of row 1, and 1 MW of the two that ask 70 goes to the better priority, row 2."""
     lib = library(rows=3, priority=(0.5, 0.6, 0.4))

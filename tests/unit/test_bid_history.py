@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from stacking import columns as c
 from stacking import flows as f
 from stacking import state as s
 from stacking.agents.drawn import draw_population
+from stacking.config import Design
 from stacking.engine import Engine
 from stacking.errors import StackingError
 from stacking.experiments.design_input import chosen_design
 from stacking.experiments.system.history import REFUSALS, BidHistory
 from stacking.network import default_network
-from stacking.scenario import generate, scenario_keys
+from stacking.scenario import Library, generate, scenario_keys
 
-from ..toy import balancing, busy, design, library, lively, local, merged, need, portfolio, same_bytes
+from ..toy import (
+    SHARING,
+    balancing,
+    busy,
+    by_row,
+    design,
+    library,
+    lively,
+    local,
+    merged,
+    need,
+    portfolio,
+    same_bytes,
+    tso_needs_up,
+)
 
 SUMS = (
     ("offered_mwh", ("lfm",), (f.OFFERED_LFM,)),
@@ -36,13 +55,17 @@ JOINT_SUMS = (*SUMS[:8], ("paid_eur", ("lfm", "mfrr", "forwarded"), (f.CASH_LFM,
 
 
 def recorded(
-    name: str, pooling: bool, count: int, overrides: tuple[str, ...] = ()
+    name: str, pooling: bool, count: int, overrides: tuple[str, ...] | dict[str, Any] = ()
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Return the table, the flows summed by world and portfolio, and what each market accepted, of two lively worlds."""
     portfolios = draw_population("mixed", count, 1, default_network())
     lib = busy(generate(scenario_keys("train", 2), portfolios=portfolios, days=1))
-    engine = Engine(chosen_design(name, overrides, pooling), portfolios, lib, worlds=2)
-    twin = Engine(chosen_design(name, overrides, pooling), portfolios, lib, worlds=2)
+    if isinstance(overrides, dict):
+        setting = design(name, mfrr={"min_mw": 0.1, "granularity_mw": 0.1}, **overrides)
+        portfolios = tuple(p.model_copy(update={"member": k % 4 != 1, "collateral_eur": 200.0}) for k, p in enumerate(portfolios))
+    else:
+        setting = chosen_design(name, overrides, pooling)
+    engine, twin = (Engine(setting, portfolios, lib, worlds=2) for _ in range(2))
     for each in (engine, twin):
         each.reset([0, 1])
     history, random = BidHistory(engine), np.random.default_rng(1)
@@ -60,19 +83,34 @@ def recorded(
     return frame.assign(missing_mwh=frame["ordered_mwh"] - frame["delivered_mwh"]), sums, accepted
 
 
+FINE = ("products.mfrr.min_mw=0.1", "products.mfrr.granularity_mw=0.1")
 CASES = [
     ("norflex_eam", True, 40, ()),
-    ("norflex_eam", False, 40, ("products.mfrr.min_mw=0.1", "products.mfrr.granularity_mw=0.1")),
+    ("norflex_eam", False, 40, FINE),
     ("norflex", False, 40, ("products.mfrr.min_mw=0.05", "products.mfrr.granularity_mw=0.05")),
     ("sthlmflex", True, 12, ()),
-    ("exclusive", False, 12, ("products.mfrr.min_mw=0.1", "products.mfrr.granularity_mw=0.1")),
-    ("onenet", False, 12, ("products.mfrr.min_mw=0.1", "products.mfrr.granularity_mw=0.1")),
-    ("parallel_late", False, 12, ("products.mfrr.min_mw=0.1", "products.mfrr.granularity_mw=0.1")),
+    ("exclusive", False, 12, FINE),
+    ("onenet", False, 12, FINE),
+    ("parallel_late", False, 12, FINE),
+    ("finflex", False, 12, (*FINE, "rules.lock_latency_s=900.0")),
+    ("finflex", False, 12, (*FINE, "rules.lock_latency_s=900.0", 'rules.conflict_rule="both_stand"', 'rules.grid_check="limit"')),
+    ("opentunity", False, 12, FINE),
+    ("onenet_pl", True, 12, FINE),
+    ("onenet_pl", False, 12, (*FINE, 'rules.grid_check="reject"')),
+    ("mandatory", True, 12, ()),
+    ("sthlmflex_eam", False, 12, FINE),
+    ("gopacs", False, 12, FINE),
+    ("redispatch", False, 12, ()),
+    ("gb_stacking", False, 12, FINE),
+    ("parallel", False, 12, FINE),
+    ("parallel_adjusted", False, 12, FINE),
+    ("onenet_cy", False, 12, FINE),
+    *(("norflex_eam", rules.get("pooling", False), 12, rules) for rules in SHARING),
 ]
 
 
 @pytest.mark.parametrize(("name", "pooling", "count", "overrides"), CASES)
-def test_sums_over_the_table_are_the_flows(name: str, pooling: bool, count: int, overrides: tuple[str, ...]):
+def test_sums_over_the_table_are_the_flows(name: str, pooling: bool, count: int, overrides: Any):
     frame, sums, accepted = recorded(name, pooling, count, overrides)
     names = [p.name for p in draw_population("mixed", count, 1, default_network())]
     for row, portfolio_name in enumerate(names):
@@ -130,6 +168,71 @@ def test_a_forwarded_bid_solved_by_hand():
     assert rows["mfrr"][columns].to_numpy().tolist() == [[0.25, 0.0, 0.25, 0.25, 0.25, 20.0]] * 4
     assert rows["forwarded"]["refused_granularity_rest_mwh"].tolist() == [0.125] * 4
     assert rows["lfm"]["refused_granularity_rest_mwh"].sum() == 0.0
+
+
+def written(rules: Design, lib: Library, decisions: Mapping[tuple[int, int], Mapping[str, float]], count: int) -> pd.DataFrame:
+    """Play scenario 0 with decisions by (tick, portfolio) of batteries of 4 MW / 16 MWh; return the bids."""
+    engine = Engine(rules, tuple(portfolio(name, capacity=16.0) for name in "ab"[:count]), lib, backend="python")
+    history, names = BidHistory(engine), engine.compiled.layout.names
+    for tick in range(12):
+        action = np.zeros((1, count, len(names)))
+        for (at, row), columns in decisions.items():
+            if at == tick:
+                action[0, row, [names.index(name) for name in columns]] = list(columns.values())
+        engine.step(action)
+        history.record(action)
+    return history.frame()
+
+
+def by_mtu(frame: pd.DataFrame, market: str, *columns: str) -> list[list[float]]:
+    """Return some columns of the bids that stood in a market, MTU 8 to 11."""
+    part = frame.loc[frame["market"] == market]
+    assert part["mtu"].tolist() == [8, 9, 10, 11]
+    return np.round(part[list(columns)].to_numpy(), 6).tolist()
+
+
+def test_a_match_in_vain_solved_by_hand():
+    """4 MW at 55 in a shared book for an hour: the DSO buys all of it, the TSO matches 1.5 MW behind a late lock: void.
+
+    The refusal is the match's, at the market `forwarded`, 0.375 MWh in each MTU; nothing of it was selected. If both stand, it
+    is, and the DSO, who is served first, leaves nothing to deliver.
+    """
+    lib, offer = library(), by_row(r0=local("up", 1.0, 55.0))
+    tso_needs_up(lib, 2.0, 80.0, 50.0, first=8)
+    lib.series[:, 8:, c.NEED_FORECAST], lib.series[:, :, c.LOOK_S] = 2.0, 30.0
+    need(lib, 0, 0, 4.0, limit=400.0, first=8)
+    frame = written(design("finflex", lock_latency_s=31.0), lib, offer, 1)
+    columns = ("forwarded_mwh", "selected_mwh", "delivered_mwh", "refused_locked_mwh")
+    assert by_mtu(frame, "forwarded", *columns) == [[0.0, 0.0, 0.0, 0.375]] * 4
+    assert by_mtu(frame, "lfm", "offered_mwh", "selected_mwh", "paid_eur", "refused_locked_mwh") == [[1.0, 1.0, 55.0, 0.0]] * 4
+    both = written(design("finflex", lock_latency_s=31.0, conflict_rule="both_stand"), lib, offer, 1)
+    assert by_mtu(both, "forwarded", *columns) == [[0.375, 0.375, 0.0, 0.0]] * 4
+
+
+def test_what_the_grid_refuses_stands_where_the_bid_stood():
+    """a forwards 1 MW at 40, b bids 1 MW itself at 60; half a MW may flow out, the TSO needs 2 MW and others ask 90.
+
+    0.5 MW of a is called; 0.5 MW of the forwarded bid and all of b's own are refused by the check.
+    """
+    lib = library(rows=2)
+    tso_needs_up(lib, 2.0, 90.0, 90.0, first=8)
+    lib.local[:, 0, 8:, c.background_column(1) + c.NEED] = -0.5
+    decisions = by_row(r0=local("up", 0.25, 40.0, consent=1.0), r1=balancing("up", 0.25, 60.0))
+    frame = written(design("norflex_eam", grid_check="limit", location="kept"), lib, decisions, 2)
+    assert by_mtu(frame, "forwarded", "selected_mwh", "refused_grid_limit_mwh") == [[0.125, 0.125]] * 4
+    assert by_mtu(frame, "mfrr", "selected_mwh", "refused_grid_limit_mwh") == [[0.0, 0.25]] * 4
+    assert float(frame["refused_grid_limit_mwh"].to_numpy().sum()) == pytest.approx(1.5)
+
+
+def test_a_joint_bid_solved_by_hand():
+    """1 MW at 100 serves the DSO (42.5 above the root's 57.5) and the TSO: it stands at `mfrr` and is paid by both."""
+    lib = library()
+    tso_needs_up(lib, 2.0, 80.0, 50.0, first=8)
+    need(lib, 0, 0, 1.0, limit=400.0, first=8)
+    frame = written(design("onenet"), lib, by_row(r0=balancing("up", 0.75, 100.0)), 1)
+    columns = ("offered_mwh", "selected_mwh", "delivered_mwh", "paid_eur")
+    assert by_mtu(frame, "mfrr", *columns) == [[0.75, 0.25, 0.25, 25.0]] * 4
+    assert len(frame) == 4
 
 
 def test_a_reset_in_between_is_an_error():

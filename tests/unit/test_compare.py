@@ -13,7 +13,7 @@ from stacking.agents.strategies import make_strategy
 from stacking.catalogue import default_portfolios, load_design
 from stacking.errors import StackingError
 from stacking.experiments import compare, groups, inputs, players, report, rows, runner, stats, store, tables
-from stacking.experiments.rows import CASH_COLUMNS, ENERGY_COLUMNS, REFUSED_COLUMNS
+from stacking.experiments.rows import CASH_COLUMNS, ENERGY_COLUMNS, MARKET_COLUMNS, REFUSED_COLUMNS
 from stacking.experiments.stats import Interval
 from stacking.network import compile_network
 from stacking.scenario import generate, scenario_keys
@@ -126,6 +126,39 @@ def test_rows_are_complete_and_add_up(setup: inputs.Setup, finished: report.Comp
     assert (episodes["mtu"] == np.tile(setup.contest.library.length, 15)).all()
 
 
+def test_what_belongs_to_a_world_is_counted_once(finished: report.Comparison, crowd: report.Comparison) -> None:
+    """One row for each design, strategy and scenario, however many FSPs; payments and sales are those of all FSPs together."""
+    for done in (finished, crowd):
+        episodes, worlds = done.result.episodes, done.result.worlds
+        keys = ["design", "strategy", "scenario"]
+        together = episodes.groupby(keys, sort=False).sum(numeric_only=True).reset_index()
+        pd.testing.assert_frame_equal(worlds[keys], together[keys])
+        np.testing.assert_allclose(worlds["dso_paid_eur"], together["cash_lfm_eur"], atol=1e-6)
+        tso = together[["cash_mfrr_eur", "cash_mfrr_forwarded_eur", "cash_tso_penalty_eur", "cash_imbalance_eur"]].sum(axis=1)
+        np.testing.assert_allclose(worlds["tso_paid_eur"], tso, atol=1e-6)
+        np.testing.assert_allclose(worlds["accepted_lfm_mwh"], together["activated_lfm_mwh"], atol=1e-5)
+        for market in ("lfm", "mfrr"):
+            met = worlds[f"accepted_{market}_mwh"] + worlds[f"background_{market}_mwh"]
+            np.testing.assert_allclose(worlds[f"need_{market}_mwh"], met + worlds[f"unserved_{market}_mwh"], atol=1e-5)
+        assert worlds["need_mfrr_mwh"].min() > 0.0
+        found = compare.figures(done.table)
+        for (design, strategy), part in worlds.groupby(["design", "strategy"]):
+            for name in MARKET_COLUMNS:
+                assert found[str(design), str(strategy), name].estimate == pytest.approx(part[name].mean(), abs=1e-9)
+        shown = {line["metric"] for line in report.to_json(done)["table"]}
+        assert {"violated_mwh", "unserved_lfm_mwh", "dso_paid_eur", "counter_eur"} <= shown
+
+
+def test_worlds_of_another_run_are_refused(finished: report.Comparison) -> None:
+    episodes, worlds = finished.result.episodes, finished.result.worlds
+    assert "markets" not in set(compare.comparison_table(episodes, resamples=10)["section"])
+    with pytest.raises(StackingError, match="not those of the episodes"):
+        compare.comparison_table(episodes, worlds.iloc[1:], resamples=10)
+    with pytest.raises(StackingError, match="column") as caught:
+        compare.comparison_table(episodes, worlds.drop(columns="violated_mwh"), resamples=10)
+    assert caught.value.key == "violated_mwh"
+
+
 def test_flex_revenue_is_net_minus_net_of_do_nothing(finished: report.Comparison) -> None:
     episodes = finished.result.episodes
     reference = episodes[episodes["strategy"] == "do_nothing"].set_index(["design", "scenario"])["net_eur"]
@@ -232,7 +265,7 @@ def test_local_days_follow_the_clock() -> None:
 # ---- stored results --------------------------------------------------------------------------------------------------
 def test_every_printed_figure_follows_from_the_stored_rows(finished: report.Comparison, tmp_path: Path) -> None:
     results = store.read_results(report.save(finished, tmp_path / "out"))
-    again = compare.comparison_table(results.frames["episodes"], seed=finished.setup.seed)
+    again = compare.comparison_table(results.frames["episodes"], results.frames["worlds"], seed=finished.setup.seed)
     pd.testing.assert_frame_equal(again, results.frames["comparison"], check_exact=True)
     assert report.to_text(dataclasses.replace(finished, table=again)) == report.to_text(finished)
     # and once more without our own code: plain sums over plain columns
@@ -390,7 +423,7 @@ def test_every_figure_of_a_group_follows_from_the_stored_rows(crowd: report.Comp
     episodes = results.frames["episodes"]
     again = groups.group_table(episodes, seed=crowd.setup.seed)
     pd.testing.assert_frame_equal(again, results.frames["groups"], check_exact=True)
-    table = compare.comparison_table(episodes, seed=crowd.setup.seed)
+    table = compare.comparison_table(episodes, results.frames["worlds"], seed=crowd.setup.seed)
     pd.testing.assert_frame_equal(table, results.frames["comparison"], check_exact=True)
     text = report.to_text(crowd)
     assert report.to_text(dataclasses.replace(crowd, table=table, groups=again)) == text
@@ -414,7 +447,8 @@ def test_every_figure_of_a_group_follows_from_the_stored_rows(crowd: report.Comp
 def test_one_portfolio_has_no_groups(finished: report.Comparison, tmp_path: Path) -> None:
     assert finished.groups is None
     assert "By size class" not in report.to_text(finished)
-    assert set(store.read_results(report.save(finished, tmp_path / "out")).frames) == {"episodes", "days", "comparison"}
+    kept = set(store.read_results(report.save(finished, tmp_path / "out")).frames)
+    assert kept == {"episodes", "days", "worlds", "comparison"}
 
 
 def test_the_reference_buys_what_cars_and_loads_use(finished: report.Comparison) -> None:

@@ -77,7 +77,7 @@ def sale(ledger: int, field: int = s.SOLD, reach: int = 10) -> Callable[[Engine]
 
 def no_consent(engine: Engine) -> None:
     row = where(engine.flows[..., f.FORWARDED_MWH] > 0)
-    engine.state[(*row, slice(s.CONSENT_NOW, s.CONSENT_NOW + 2))] = 0.0
+    engine.ring[(*row, slice(s.CONSENTS, s.CONSENTS + 2))] = 0.0
 
 
 def take_back(engine: Engine) -> None:

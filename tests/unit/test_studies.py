@@ -183,6 +183,32 @@ def test_a_cell_is_the_same_as_the_comparison(whole: Path) -> None:
         assert table[3, metric] == pytest.approx(expected, abs=1e-9)
 
 
+def test_figures_of_the_markets_are_those_of_the_engine(tmp_path: Path) -> None:
+    """Violations and needs of a cell are sums over the worlds of its run, whatever the number of FSPs; both tables are kept."""
+    axis = [{"key": "rules.grid_check", "values": ["none", "limit"], "source": "assumed"}]
+    data = small(
+        metrics=["violated_mwh", "unserved_lfm_mwh", "tso_paid_eur"],
+        network="norflex",
+        axis=axis,
+        settings={"rules.location": "kept"},
+    )
+    done = started(data, tmp_path)
+    table = estimates(tmp_path)
+    cells = cells_of(study_from(data, "small.toml"), "small.toml")
+    for cell in cells:
+        whole = run(contest_of(cell.setting, {})).worlds
+        worlds = whole.loc[whole["strategy"] == "stacked"]
+        for metric in ("violated_mwh", "unserved_lfm_mwh", "need_mfrr_mwh", "tso_paid_eur"):
+            assert table[cell.number, metric] == pytest.approx(worlds[metric].mean(), abs=1e-9)
+    assert table[0, "violated_mwh"] > 0.1 > 1e-6 > table[1, "violated_mwh"]  # books hold single precision
+    assert "limits violated by balancing" in done.report.text(200)
+    assert len(list((tmp_path / "worlds").iterdir())) == len(cells)
+    next((tmp_path / "worlds").glob("0001-*")).unlink()
+    before = content(tmp_path)
+    assert started(data, tmp_path).found == 1
+    assert set(content(tmp_path)) - set(before) == {p for p in content(tmp_path) if p.startswith("worlds/0001-")}
+
+
 def test_the_difference_is_paired_along_the_first_axis(whole: Path) -> None:
     table = estimates(whole)
     for base, other in ((0, 2), (1, 3)):

@@ -11,22 +11,21 @@ import pytest
 
 from stacking import columns as c
 from stacking import flows as f
-from stacking.agents.drawn import draw_population
+from stacking import state as s
 from stacking.columns import background_column
 from stacking.config import Design
 from stacking.engine import Engine
 from stacking.errors import StackingError
-from stacking.experiments.design_input import chosen_design
 from stacking.experiments.request import Request
 from stacking.experiments.system import harm, report
-from stacking.experiments.system.auction import Auction, auctions
+from stacking.experiments.system.auction import Auction
+from stacking.experiments.system.clearings import Clearings
 from stacking.experiments.system.measures import hhi, own_need_mwh, pivotal, scarcity, unserved_eur
 from stacking.experiments.system.play import bid_history, cases_of, play
 from stacking.experiments.system.tally import Tally
-from stacking.network import compile_network, load_network
-from stacking.scenario import Library, generate, scenario_keys
+from stacking.scenario import Library
 
-from ..toy import DN, LFM, MFRR, UP, balancing, busy, by_row, design, library, lively, local, merged, need, portfolio
+from ..toy import DN, LFM, MFRR, UP, balancing, by_row, design, library, local, merged, need, portfolio
 
 
 def tallied(rules: Design, lib: Library, decisions, portfolios=None) -> dict[str, float]:
@@ -40,7 +39,7 @@ def tallied(rules: Design, lib: Library, decisions, portfolios=None) -> dict[str
             for name, value in table.get((tick, row), {}).items():
                 action[0, row, names.index(name)] = value
         engine.step(action)
-        tally.record()
+        tally.record(action)
     return tally.rows()[0]
 
 
@@ -121,12 +120,13 @@ def test_violations_that_balancing_causes(room_mw: float, ordered_mwh: float, ca
 def auction(**changes) -> Auction:
     """Return an auction of 4 MW up for an hour: a offers 3, b 1, others 1; a sells 3, b 1."""
     own = Auction(0, LFM, 0, UP, 8, 1.0, 4.0, 300.0, 90.0, 50.0, np.array([3.0, 1.0]), np.array([3.0, 1.0]), 0.0, 1.0, 0.0,
-                  np.zeros(2))  # fmt: skip
+                  np.zeros(2), np.zeros(2), 0.0, np.array([True, False]))  # fmt: skip
     return replace(own, **changes)
 
 
 def test_measures_of_an_auction():
-    assert pivotal(auction()).tolist() == [True, False]  # without a 2 MW remain for 4; without b 4
+    assert pivotal(4.0, np.array([3.0, 1.0]), 1.0).tolist() == [True, False]  # without a 2 MW remain for 4; without b 4
+    assert pivotal(9.0, np.array([3.0, 0.0]), 1.0).tolist() == [True, False]  # who offers nothing is missed by nobody
     assert scarcity(auction()) == pytest.approx(0.8)
     assert scarcity(auction(offered_mw=np.zeros(2), others_offer_mw=0.0)) == np.inf
     assert hhi([3.0, 1.0]) == 0.625
@@ -134,48 +134,36 @@ def test_measures_of_an_auction():
     assert own_need_mwh(auction(scheduled_mw=np.array([-2.0, 0.5]))) == (1.5, 2.0)
     assert own_need_mwh(auction(scheduled_mw=np.array([2.0, 0.5]))) == (0.0, 0.0)
     assert own_need_mwh(auction(scheduled_mw=np.array([-9.0, 0.0]))) == (4.0, 3.0)
+    # an earlier look bought 1 MW of a and 0.2 of others: 0.3 of what schedules made is left, and a sells 1 MW more of its 2
+    again = auction(scheduled_mw=np.array([-2.0, 0.5]), sold_before_mw=np.array([1.0, 0.0]), others_before_mw=0.2)
+    assert own_need_mwh(again) == (pytest.approx(0.3), 1.0)
     # down: what counts is a schedule that injects
-    down = auction(direction=DN, scheduled_mw=np.array([1.0, -0.5]), limit=-20.0, accepted_mw=np.array([1.0, 0.0]))
+    down = auction(direction=DN, scheduled_mw=np.array([1.0, -0.5]), limit=-20.0, accepted_mw=np.array([1.0, 0.0]),
+                   unserved_mw=3.0)  # fmt: skip
     assert own_need_mwh(down) == (0.5, 1.0)
     assert unserved_eur(down) == pytest.approx(3.0 * 20.0)  # the DSO would have paid 20 for each MWh taken
     assert np.isnan(unserved_eur(replace(down, limit=-np.inf)))
-
-
-NETWORKS = [("norflex_eam", "single"), ("parallel_late", "single"), ("sthlmflex", "stockholm"), ("exclusive", "norflex")]
-
-
-@pytest.mark.parametrize(("name", "where"), NETWORKS)
-def test_auctions_are_what_the_engine_bought(name: str, where: str):
-    network = load_network(where)
-    drawn = draw_population("mixed", 12, 1, network)
-    portfolios = tuple(drawn[k] for k in compile_network(network, drawn).order)
-    lib = busy(generate(scenario_keys("train", 2), portfolios=portfolios, network=network, days=1))
-    small = ("products.mfrr.min_mw=0.1", "products.mfrr.granularity_mw=0.1")
-    engine = Engine(chosen_design(name, small, True), portfolios, lib, worlds=2, network=network)
-    engine.reset([0, 1])
-    random, seen = np.random.default_rng(1), 0.0
-    bounds = np.array([engine.compiled.layout.low, engine.compiled.layout.high])
-    while not engine.ended.all():
-        before = engine.snapshot()
-        engine.step(lively(bounds, (2, engine.rows), random))
-        found = auctions(engine, before)
-        for world in range(2):
-            for market, column in ((LFM, f.ACCEPTED_LFM_MWH), (MFRR, f.ACCEPTED_MFRR_MWH)):
-                own = sum(a.accepted_mw.sum() * a.hours for a in found if (a.world, a.market) == (world, market))
-                assert own == pytest.approx(engine.market[world, column], abs=1e-5)
-                seen += own
-    assert seen > 1.0
+    # of an early look counts what it bought: the rest is asked for again
+    early = auction(need_mw=6.0, last=False, unserved_mw=0.0)
+    assert (early.counted_mw, early.bought_mw) == (4.0, 4.0)
 
 
 def test_another_result_than_the_books_say_is_an_error():
     lib = short_world(1.0)
     engine = Engine(design("norflex_eam"), (portfolio(),), lib, backend="python")
-    before = engine.snapshot()
-    engine.step(np.zeros((1, 1, len(engine.compiled.layout.names))))
-    assert auctions(engine, before)
+    clearings, before = Clearings(engine), engine.snapshot()
+    action = np.zeros((1, 1, len(engine.compiled.layout.names)))
+    engine.step(action)
+    assert clearings.of(before, action)[0].auctions
     engine.market[0, f.BACKGROUND_MFRR_MWH] += 1.0
-    with pytest.raises(StackingError, match="something else"):
-        auctions(engine, before)
+    with pytest.raises(StackingError, match="something else") as told:
+        clearings.of(before, action)
+    assert told.value.key == "background_mfrr_mwh"
+    engine.market[0, f.BACKGROUND_MFRR_MWH] -= 1.0
+    engine.world[0, s.CLEARED_UP + s.PAST] += 1.0
+    with pytest.raises(StackingError, match="something else") as told:
+        clearings.of(before, action)
+    assert told.value.key == "price up"
 
 
 def rows(change: float, count: int = 12) -> pd.DataFrame:
@@ -231,6 +219,6 @@ def test_a_run_from_end_to_end():
 
 def test_what_cannot_be_run_is_told():
     for asked in (Request(designs=("norflex_eam", "norflex_eam")), Request(strategies=("rebid", "stacked")),
-                  Request(designs=("nowhere@always",)), Request(designs=("onenet",))):  # fmt: skip
+                  Request(designs=("nowhere@always",))):  # fmt: skip
         with pytest.raises(StackingError):
             cases_of(asked)
