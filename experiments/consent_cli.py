@@ -65,6 +65,7 @@ def equilibrium(
         list[str] | None, typer.Option("--choice", help="consent, bid_itself, both, local_only, leave; repeat; default all.")
     ] = None,
     cost_factor: Annotated[float, typer.Option(min=0.0, help="Factor on the assumed costs of both sides; 0: no costs.")] = 1.0,
+    consent: Annotated[str, typer.Option(help="How those answer who consent: always, own, break_even, ...")] = "always",
     strategy: Plays = None, seeds: Seeds = None, split: Split = None, days: Days = 7, portfolio: PortfolioFile = None,
     population: Population = None, network: NetworkName = None, pooling: Pooling = None, settings: Settings = None,
     tuned: Tuned = True, seed: Seed = 0, backend: Backend = "serial", as_json: Json = False,
@@ -73,26 +74,25 @@ def equilibrium(
     from ..agents.consent import scaled
     from . import equilibrium as search
     from . import fsp_types as view
-    from .game import check_asks
+    from .game import check_choices
 
     choices = view.checked_choices(choice or ())
     costs = scaled(cost_factor) if cost_factor else ()
     game = _game(
         design, strategy, seeds=seeds, split=split, days=days, portfolio=portfolio, population=population, network=network,
-        pooling=pooling, overrides=tuple(settings or ()), tuned=tuned, seed=seed, backend=backend,
+        pooling=pooling, overrides=tuple(settings or ()), tuned=tuned, seed=seed, backend=backend, consent=consent,
     )  # fmt: skip
-    if any(c.consents for c in choices):
-        check_asks(game.design)
-    types = view.type_names(game)
-    names, payoff = view.type_payoff(game, types, costs, choices)
-    begin = search.starts(len(names), [c.value for c in choices], random=starts, seed=seed)
-    weight = [float(types.count(name)) for name in names]
+    check_choices(game.design, choices)
+    types = view.types_of(game.portfolios, view.TypeRule())
+    revenue = view.revenue_of(game, types, choices)
+    payoff = view.type_payoff(revenue, types, view.years_of(game.library), costs, choices)
+    begin = search.starts(len(types.names), [c.value for c in choices], random=starts, seed=seed)
     with progress_bar("Starts", len(begin)) as advance:
-        found = search.search(payoff, begin, epsilon=epsilon, choices=len(choices), weight=weight, done=advance)
+        found = search.search(payoff, begin, epsilon=epsilon, choices=len(choices), weight=types.fsps, done=advance)
     if as_json:
-        print_json(view.to_data(found, names, choices, costs, game))
+        print_json(view.to_data(found, types, choices, costs, game))
     else:
-        typer.echo(view.to_text(found, names, choices, costs, game))
+        typer.echo(view.to_text(found, types, choices, costs, game))
 
 
 def _game(design: str, strategy: str | None, **options: Any) -> Any:
@@ -117,4 +117,6 @@ def _game(design: str, strategy: str | None, **options: Any) -> Any:
         assignment = (name,) * len(players.portfolios)
     library = inputs.scenarios(request, request.split or "", players, SEEDS)
     ensure_compiled(request.backend, note)
-    return Game(chosen, strategies, assignment, players.portfolios, library, players.network, request.backend)
+    return Game(
+        chosen, strategies, assignment, players.portfolios, library, players.network, request.backend, consent=request.consent
+    )

@@ -73,6 +73,16 @@ def switch(profile: Profile, player: int, to: int) -> Profile:
     return (*profile[:player], to, *profile[player + 1 :])
 
 
+def shares(profile: Profile, choices: int, weight: Sequence[float] | FloatArray) -> tuple[float, ...]:
+    """Return the share of the weight (n,) that made each choice.
+
+    >>> shares((0, 2, 2), 3, [1.0, 1.0, 2.0])
+    (0.25, 0.0, 0.75)
+    """
+    weights = np.asarray(weight, dtype=np.float64)
+    return tuple(float(x) for x in np.bincount(profile, weights=weights, minlength=choices) / weights.sum())
+
+
 def best_other(payoff: Payoff, profile: Profile, player: int, choices: int) -> tuple[float, int]:
     """Return what the best other choice brings a player, all others unchanged, and its number (the first of equals)."""
     now = float(payoff(profile)[player])
@@ -87,7 +97,7 @@ def search(
     *,
     epsilon: float,
     choices: int = 2,
-    weight: Sequence[float] | None = None,
+    weight: Sequence[float] | FloatArray | None = None,
     most_rounds: int = MOST_ROUNDS,
     done: Callable[[int], None] = lambda _: None,
 ) -> list[Reached]:
@@ -132,7 +142,13 @@ def _check(begin: Mapping[str, Profile], epsilon: float, choices: int) -> None:
 
 
 def _reach(
-    payoff: Payoff, name: str, profile: Profile, epsilon: float, choices: int, weight: Sequence[float] | None, most_rounds: int
+    payoff: Payoff,
+    name: str,
+    profile: Profile,
+    epsilon: float,
+    choices: int,
+    weight: Sequence[float] | FloatArray | None,
+    most_rounds: int,
 ) -> Reached:
     """Return where one start leads."""
     seen, rounds, settled = {profile}, 0, False
@@ -146,8 +162,7 @@ def _reach(
         if not settled and profile in seen:
             break  # the same round would follow again
         seen.add(profile)
-    weights = np.ones(len(profile)) if weight is None else np.asarray(weight, dtype=np.float64)
-    share = np.bincount(profile, weights=weights, minlength=choices) / weights.sum()
+    share = shares(profile, choices, np.ones(len(profile)) if weight is None else weight)
     gains = tuple(best_other(payoff, profile, player, choices)[0] for player in range(len(profile)))
     earned = tuple(float(x) for x in payoff(profile))
-    return Reached(name, profile, tuple(float(x) for x in share), rounds, settled, earned, gains)
+    return Reached(name, profile, share, rounds, settled, earned, gains)

@@ -2,48 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from math import inf
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
+from stacking.config import NonNegative, Record
 from stacking.errors import StackingError
+from stacking.portfolio import Portfolio
+from stacking.scenario import Library
 from stacking.units import HOURS_PER_YEAR, MTU_H
 
 from ..agents.consent import Cost, FspChoice, yearly_eur
 from ..agents.drawn import kind_of
+from ..agents.population_file import KINDS, Kind
 from .equilibrium import Payoff, Profile, Reached
 from .game import CHOICES, Game
 from .tables import number, percent, render
 
 FloatArray = NDArray[np.float64]
-SIZE_EDGES_MW = (0.0, 0.2, 1.0, float("inf"))
+Revenue = Callable[[Profile], FloatArray]
+"""Choices of n types -> flex revenue of each scenario and type, (S, n) EUR."""
+
 UNIT = "EUR/kW-year"
 
 
-def type_names(game: Game, edges_mw: Sequence[float] = SIZE_EDGES_MW) -> list[str]:
-    """Return the type of each FSP, (F,): what it consists of, and its size class.
+class TypeRule(Record):
+    """Which FSPs are of one type: kinds that count as one, and the lower edges of size classes, MW."""
 
-    Args:
-        game: its FSPs.
-        edges_mw: rising from 0 to infinity; a class holds its lower edge.
+    kinds: tuple[tuple[Kind, ...], ...] = (("battery",), ("fleet",), ("load",), ("mixed",))
+    size_edges_mw: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.0, 0.2, 1.0)
 
-    Raises:
-        StackingError: for edges that leave out a size.
+    @model_validator(mode="after")
+    def _whole(self) -> TypeRule:
+        named = sorted(kind for group in self.kinds for kind in group)
+        if named != sorted(KINDS) or not all(self.kinds):
+            raise ValueError(f"kinds = {self.kinds} must hold each of {', '.join(KINDS)} once, in groups that are not empty")
+        if self.size_edges_mw[0] != 0.0 or any(a >= b for a, b in pairwise(self.size_edges_mw)):
+            raise ValueError(f"size_edges_mw = {self.size_edges_mw} must rise from 0, so that no size is left out")
+        return self
+
+    def names(self) -> tuple[str, ...]:
+        """Return all types, by kind and then by size."""
+        classes = pairwise((*self.size_edges_mw, inf))
+        sizes = [f"{low:g}+ MW" if high == inf else f"{low:g}-{high:g} MW" for low, high in classes]
+        return tuple(f"{' or '.join(group)} {size}" for group in self.kinds for size in sizes)
+
+    def name_of(self, portfolio: Portfolio) -> str:
+        """Return the type of an FSP; a size class holds its lower edge."""
+        group = next(k for k, kinds in enumerate(self.kinds) if kind_of(portfolio) in kinds)
+        size = sum(portfolio.rated_mw >= edge for edge in self.size_edges_mw) - 1
+        return self.names()[group * len(self.size_edges_mw) + size]
+
+
+@dataclass(frozen=True)
+class FspTypes:
+    """The n types that there are, and the FSPs of each.
+
+    Attributes:
+        names: (n,) of the types.
+        own: (F,) type of each FSP.
+        fsps: (n,) how many FSPs are of the type.
+        rated_mw: (n,) their size together.
     """
-    if edges_mw[0] != 0.0 or edges_mw[-1] != float("inf") or any(a >= b for a, b in pairwise(edges_mw)):
-        raise StackingError(
-            "The size classes leave out a size.", place="equilibrium", key="edges_mw", value=tuple(edges_mw),
-            allowed="rising from 0 to inf",
-        )  # fmt: skip
-    names = []
-    for portfolio in game.portfolios:
-        low, high = next((a, b) for a, b in pairwise(edges_mw) if a <= portfolio.rated_mw < b)
-        names.append(f"{kind_of(portfolio)} {low:g}-{high:g} MW" if np.isfinite(high) else f"{kind_of(portfolio)} {low:g}+ MW")
-    return names
+
+    names: tuple[str, ...]
+    own: tuple[str, ...]
+    fsps: FloatArray
+    rated_mw: FloatArray
+
+    def together(self, flex_eur: FloatArray) -> FloatArray:
+        """Return what the FSPs of each type earn together, (..., n), from what each earns, (..., F)."""
+        own = np.array(self.own)
+        return np.stack([flex_eur[..., own == name].sum(axis=-1) for name in self.names], axis=-1)
+
+
+def types_as(own: Sequence[str], portfolios: Sequence[Portfolio]) -> FspTypes:
+    """Return the types of FSPs whose own type, (F,), is given, in order of appearance."""
+    names = tuple(dict.fromkeys(own))
+    rows = [[k for k, text in enumerate(own) if text == name] for name in names]
+    mw = np.array([sum(portfolios[k].rated_mw for k in of) for of in rows])
+    return FspTypes(names, tuple(own), np.array([len(of) for of in rows], dtype=np.float64), mw)
+
+
+def types_of(portfolios: Sequence[Portfolio], rule: TypeRule) -> FspTypes:
+    """Return the types of FSPs by kind and size, those that nobody is of left out."""
+    found = types_as([rule.name_of(p) for p in portfolios], portfolios)
+    order = [found.names.index(name) for name in rule.names() if name in found.names]
+    return FspTypes(tuple(found.names[k] for k in order), found.own, found.fsps[order], found.rated_mw[order])
 
 
 def checked_choices(names: Sequence[str]) -> tuple[FspChoice, ...]:
@@ -66,42 +117,55 @@ def checked_choices(names: Sequence[str]) -> tuple[FspChoice, ...]:
     return tuple(FspChoice(name) for name in names or CHOICES)
 
 
-def type_payoff(
-    game: Game,
-    types: Sequence[str],
-    costs: Sequence[Cost] = (),
-    choices: Sequence[FspChoice] = (FspChoice.BID_ITSELF, FspChoice.CONSENT),
-) -> tuple[list[str], Payoff]:
-    """Return the types in order and what each earns, EUR/kW-year, for the choice of each.
-
-    A type switches as a whole. Payoff = mean flex revenue over the scenarios / (rated kW x years) - costs of the choice
-    of each member / rated kW.
+def revenue_of(game: Game, types: FspTypes, choices: Sequence[FspChoice]) -> Revenue:
+    """Return what the types of a game earn in each scenario; a type chooses as a whole.
 
     Args:
         game: its FSPs.
-        types: (F,) type of each FSP.
+        types: of them.
+        choices: that a number in a profile stands for.
+    """
+
+    def revenue(profile: Profile) -> FloatArray:
+        choice = dict(zip(types.names, profile, strict=True))
+        return types.together(game.flex_eur([choices[choice[own]].value for own in types.own]))
+
+    return revenue
+
+
+def years_of(library: Library) -> float:
+    """Return the mean length of a scenario, years."""
+    return float(np.mean(library.length)) * MTU_H / HOURS_PER_YEAR
+
+
+def per_kw_year(revenue_eur: FloatArray, types: FspTypes, years: float) -> FloatArray:
+    """Return revenue (..., n) over rated kW x years, EUR/kW-year."""
+    return revenue_eur / (1000.0 * types.rated_mw * years)
+
+
+def type_payoff(revenue: Revenue, types: FspTypes, years: float, costs: Sequence[Cost], choices: Sequence[FspChoice]) -> Payoff:
+    """Return what each type earns for the choice of each, EUR/kW-year.
+
+    Payoff = mean flex revenue over the scenarios / (rated kW x years) - costs of the choice of each member / rated kW.
+
+    Args:
+        revenue: of the types.
+        types: how many FSPs and MW they are.
+        years: mean length of a scenario.
         costs: of the choices, per FSP.
         choices: that a number in a profile stands for.
     """
-    names = list(dict.fromkeys(types))
-    member = np.array([[own == name for own in types] for name in names], dtype=np.float64)
-    rated_kw = member @ np.array([1000.0 * p.rated_mw for p in game.portfolios])
-    years = float(np.mean(game.library.length)) * MTU_H / HOURS_PER_YEAR
     price = np.array([yearly_eur(choice, costs) for choice in choices])
 
     def payoff(profile: Profile) -> FloatArray:
-        choice = dict(zip(names, profile, strict=True))
-        entries = [choices[choice[own]].value for own in types]
-        earned = member @ game.flex_eur(entries).mean(axis=0) / (rated_kw * years)
-        return earned - member.sum(axis=1) * price[list(profile)] / rated_kw
+        earned = per_kw_year(revenue(profile).mean(axis=0), types, years)
+        return earned - types.fsps * price[list(profile)] / (1000.0 * types.rated_mw)
 
-    return names, payoff
+    return payoff
 
 
 # ---- output ----------------------------------------------------------------------------------------------------------
-def to_text(
-    found: Sequence[Reached], names: Sequence[str], choices: Sequence[FspChoice], costs: Sequence[Cost], game: Game
-) -> str:
+def to_text(found: Sequence[Reached], types: FspTypes, choices: Sequence[FspChoice], costs: Sequence[Cost], game: Game) -> str:
     """Return what each start reached, who chose what there, and which costs were charged."""
     header = ["start", "rounds", "settled", *(f"{c.value}, FSPs" for c in choices), f"largest gain left, {UNIT}"]
     rows = [
@@ -113,13 +177,15 @@ def to_text(
         one = next(r for r in found if r.profile == profile)
         lines = [
             [name, choices[c].value, number(earned), f"{gain:.3f}"]
-            for name, c, earned, gain in zip(names, profile, one.payoff, one.gains, strict=True)
+            for name, c, earned, gain in zip(types.names, profile, one.payoff, one.gains, strict=True)
         ]
         from_starts = ", ".join(r.start for r in found if r.profile == profile)
         title = f"End {k + 1} of {len(ends)} (from {from_starts})"
         parts.append(f"{title}\n{render(['type', 'choice', UNIT, 'gain of the best other choice'], lines, left=2)}")
     parts.append(_costs_text(choices, costs))
-    parts.append(f"{len(names)} types, {len(game.portfolios)} FSPs, {len(game.library)} scenarios, {game.played} profiles played")
+    parts.append(
+        f"{len(types.names)} types, {len(game.portfolios)} FSPs, {len(game.library)} scenarios, {game.played} profiles played"
+    )
     return "\n\n".join(parts)
 
 
@@ -131,11 +197,11 @@ def _costs_text(choices: Sequence[FspChoice], costs: Sequence[Cost]) -> str:
 
 
 def to_data(
-    found: Sequence[Reached], names: Sequence[str], choices: Sequence[FspChoice], costs: Sequence[Cost], game: Game
+    found: Sequence[Reached], types: FspTypes, choices: Sequence[FspChoice], costs: Sequence[Cost], game: Game
 ) -> dict[str, Any]:
     """Return the same as plain data for JSON, with each cost and its source."""
     return {
-        "types": list(names), "choices": [c.value for c in choices], "unit": UNIT, "played": game.played,
+        "types": list(types.names), "choices": [c.value for c in choices], "unit": UNIT, "played": game.played,
         "costs": [{**asdict(cost), "choice": cost.choice.value, "assumed": cost.assumed} for cost in costs],
         "starts": [{**asdict(r), "most_gain": r.most_gain} for r in found],
     }  # fmt: skip

@@ -15,7 +15,7 @@ from stacking.network import Network
 from stacking.portfolio import Portfolio
 from stacking.scenario import Library
 
-from ..agents.consent import FspChoice, WithChoice, with_consent
+from ..agents.consent import FspChoice, WithChoices, with_consent
 from ..agents.guard import TIME_LIMIT_S
 from ..agents.strategies import Strategy, make_strategy
 from .players import Mixed
@@ -41,6 +41,7 @@ class Game:
         portfolios: (F,) in the row order of the network.
         library: scenarios.
         network: one area by default.
+        consent: policy by which those answer who choose to consent; "always" is a standing yes.
     """
 
     design: Design
@@ -51,6 +52,7 @@ class Game:
     network: Network | None = None
     backend: str = "serial"
     time_limit_s: float = TIME_LIMIT_S
+    consent: str = "always"
     played: int = 0
     _known: dict[Profile, FloatArray] = field(default_factory=dict)
     _group: Group | None = None
@@ -79,12 +81,19 @@ class Game:
         return self._known[key]
 
     def _under(self, profile: Profile) -> Mixed:
-        """Return the strategies under a profile."""
-        labels = tuple(f"{label}[{text}]" for label, text in zip(self.assignment, profile, strict=True))
+        """Return the strategies under a profile: one for all choices among the FSPs of a label, one for each policy."""
+        labels = tuple(
+            label if text in CHOICES else f"{label}[{text}]" for label, text in zip(self.assignment, profile, strict=True)
+        )
         made: dict[str, Strategy] = {}
         for label, base, text in zip(labels, self.assignment, profile, strict=True):
-            if label not in made:
-                made[label] = under(self.strategies[base], text)
+            if label in made:
+                continue
+            if text in CHOICES:
+                own = tuple(FspChoice(t) for name, t in zip(labels, profile, strict=True) if name == label)
+                made[label] = WithChoices(with_consent(self.strategies[base], self.consent), own)
+            else:
+                made[label] = with_consent(self.strategies[base], text)
         return Mixed(made, labels)
 
     def _net_eur(self, strategy: Mixed) -> FloatArray:
@@ -114,10 +123,18 @@ def check_asks(design: Design) -> None:
     )  # fmt: skip
 
 
-def under(strategy: Strategy, text: str) -> Strategy:
-    """Return a strategy under a choice or a consent policy of that name; "own" returns it unchanged.
+def check_choices(design: Design, choices: Sequence[FspChoice]) -> None:
+    """Check that a design gives each of the choices its meaning.
 
     Raises:
-        StackingError: for an unknown name.
+        StackingError: for consent in a design that asks nobody, or consent without own bids where the decisions at the
+            balancing gate also set the volume of forwarded bids.
     """
-    return WithChoice(strategy, FspChoice(text)) if text in CHOICES else with_consent(strategy, text)
+    if any(choice.consents for choice in choices):
+        check_asks(design)
+    if FspChoice.CONSENT in choices and design.rules.change_forwarded == "price_and_volume":
+        raise StackingError(
+            "One share sets the volume of own and of forwarded bids, so consent cannot stand without own bids.",
+            place=f"design {design.name}", key="rules.change_forwarded", value="price_and_volume", allowed="none, price",
+            remedy="Leave out the choice 'consent', or let only the price change.",
+        )  # fmt: skip

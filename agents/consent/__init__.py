@@ -1,7 +1,7 @@
 """Consent as behaviour: who lets unsold local bids be passed on, and what else an FSP can choose."""
 
 from .base import ConsentPolicy, WeekRevenue
-from .choice import FspChoice, WithChoice
+from .choice import FspChoice, WithChoices
 from .costs import COSTS, Cost, scaled, yearly_eur
 from .gain import GainTerms, forwarding_gain_eur
 from .learners import Bandit, BestResponse, Imitation, Learned
@@ -27,7 +27,7 @@ __all__ = [
     "RandomFsps",
     "RandomShare",
     "WeekRevenue",
-    "WithChoice",
+    "WithChoices",
     "WithConsent",
     "consenting",
     "forwarding_gain_eur",

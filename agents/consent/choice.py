@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from stacking import layout as at
+from stacking.errors import StackingError
 
 from ..strategies.base import BoolArray, FloatArray, Seed, Strategy
+
+CONSENT_COLUMNS = (at.CONSENT_UP, at.CONSENT_DN)
 
 
 class FspChoice(StrEnum):
     """What an FSP does about coordination."""
 
-    CONSENT = "consent"  # unsold local bids are forwarded; no balancing bids of its own
+    CONSENT = "consent"  # unsold local bids are forwarded wherever the strategy consents; no balancing bids of its own
     BID_ITSELF = "bid_itself"  # own balancing bids as the strategy makes them; no consent
     BOTH = "both"  # consent, and own balancing bids of what is left
     LOCAL_ONLY = "local_only"  # neither: only the local market
@@ -34,42 +37,53 @@ class FspChoice(StrEnum):
 
     @property
     def closed(self) -> tuple[int, ...]:
-        """Return the offered shares that are 0 under this choice, as columns of an action."""
+        """Return the offered shares and answers that are 0 under this choice, as columns of an action."""
+        answers = () if self.consents else CONSENT_COLUMNS
         own = () if self.bids_itself else (at.MFRR_SHARE_UP, at.MFRR_SHARE_DN)
-        return (*own, at.LFM_SHARE_UP, at.LFM_SHARE_DN) if self is FspChoice.LEAVE else own
+        return (*answers, *own, *((at.LFM_SHARE_UP, at.LFM_SHARE_DN) if self is FspChoice.LEAVE else ()))
 
 
 @dataclass(frozen=True)
-class WithChoice:
-    """A strategy under a choice: writes the consent columns and zeros into the shares that it closes; nothing else.
+class WithChoices:
+    """A strategy of k FSPs, each under a choice of its own: zeros in the columns that it closes, all else unchanged.
 
-    The strategy is asked in any case and not told, so that its memory is the same under every choice: it prices local
-    offers as if its own balancing bids came after them.
+    Rows come world by world, the FSPs of each in the order of `choices`: one call decides for all, whatever each has
+    chosen. Who consents says yes where the strategy does (a standing yes is `with_consent(strategy, "always")`). The
+    strategy is not told, so that its memory is the same under every choice: it prices local offers as if its own
+    balancing bids came after them.
     """
 
     strategy: Strategy
-    choice: FspChoice
+    choices: tuple[FspChoice, ...]
 
     @property
     def name(self) -> str:
-        """Return the strategy's name with the choice in brackets."""
-        return f"{self.strategy.name}[{self.choice.value}]"
+        """Return the strategy's name with its choices in brackets."""
+        return f"{self.strategy.name}[{', '.join(dict.fromkeys(self.choices))}]"
 
     @property
     def seed_name(self) -> str:
         """Return the name from which seeds are made: the strategy's."""
         return getattr(self.strategy, "seed_name", self.strategy.name)
 
-    def start(self, n: int, seed: Seed) -> Any:
-        """Return the state of the strategy."""
-        return self.strategy.start(n, seed)
+    def start(self, n: int, seed: Seed) -> tuple[BoolArray, Any]:
+        """Return which columns are closed in each row, and the state of the strategy.
 
-    def act(self, observation: FloatArray, mask: BoolArray, state: Any) -> tuple[FloatArray, Any]:
-        """Let the strategy decide, then apply the choice where columns are open."""
-        action, state = self.strategy.act(observation, mask, state)
-        action = action.copy()
-        consent = float(self.choice.consents)
-        action[:, at.CONSENTS] = np.where(mask[:, at.CONSENTS], consent, action[:, at.CONSENTS])
-        for column in self.choice.closed:
-            action[:, column] = np.where(mask[:, column], 0.0, action[:, column])
-        return action, state
+        Raises:
+            StackingError: for rows that do not make up whole worlds.
+        """
+        if n % len(self.choices):
+            raise StackingError(
+                "Rows and choices do not match.", place=self.name, key="n", value=n,
+                allowed=f"a multiple of {len(self.choices)} FSPs",
+            )  # fmt: skip
+        closed = np.zeros((len(self.choices), at.ACTIONS_W), dtype=bool)
+        for k, choice in enumerate(self.choices):
+            closed[k, list(choice.closed)] = True
+        return np.tile(closed, (n // len(self.choices), 1)), self.strategy.start(n, seed)
+
+    def act(self, observation: FloatArray, mask: BoolArray, state: tuple[BoolArray, Any]) -> tuple[FloatArray, Any]:
+        """Let the strategy decide, then put zeros where the choice closes an open column."""
+        closed, inner = state
+        action, inner = self.strategy.act(observation, mask, inner)
+        return np.where(closed & mask, 0.0, action), (closed, inner)

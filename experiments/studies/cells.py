@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 from stacking.config import validated
 from stacking.errors import StackingError
 
+from ..game import check_choices
 from ..players import Players
 from .contest import chosen_strategy, design_of, players_of
 from .effect import check_effect, content_of
-from .record import Scalar, Setting, Study
+from .record import LEFT_OUT, Axis, Scalar, Setting, Study
 
 MOST_CELLS = 9_999
 RUNS = 2
@@ -63,23 +65,35 @@ def cells_of(study: Study, place: str) -> tuple[Cell, ...]:
         StackingError: for more cells than can be numbered, a cell whose design, players or strategy is not valid, or a
             value of an axis that changes nothing.
     """
-    count = 1
-    for axis in study.axis:
-        count *= len(axis.values)
+    count = prod(len(axis.values) for axis in study.axis if not axis.alone)
+    count *= 1 + sum(len(axis.values) - 1 for axis in study.axis if axis.alone)
     if count > MOST_CELLS:
         raise StackingError(
             "The study has too many cells.", place=place, key="axis", value=count, allowed=f"1..{MOST_CELLS:,}",
             remedy="Give fewer values on its axes.",
         )  # fmt: skip
     fixed = study.model_dump(include=set(Setting.model_fields))
-    keys = [axis.key for axis in study.axis]
     found = []
-    for number, values in enumerate(itertools.product(*(axis.values for axis in study.axis))):
-        point = tuple(zip(keys, values, strict=True))
-        found.append(Cell(number, point, _setting(fixed, point, place)))
-    checked = _checked(found, place)
+    for number, at in enumerate(_places(study.axis)):
+        point = tuple((axis.key, axis.values[k]) for axis, k in zip(study.axis, at, strict=True))
+        linked = tuple((key, values[k]) for axis, k in zip(study.axis, at, strict=True) for key, values in axis.also.items())
+        found.append(Cell(number, point, _setting(fixed, (*point, *linked), place)))
+    checked = _checked(study, found, place)
     check_effect(study, [cell.point for cell in checked], [cell.content for cell in checked], place)
     return checked
+
+
+def _places(axes: Sequence[Axis]) -> Iterator[tuple[int, ...]]:
+    """Return for each cell the number of the value on each axis.
+
+    Of the axes that are swept alone at most one is away from its first value, first none and then one after the other;
+    with each of these, the others take all combinations, the last changing fastest.
+    """
+    alone = [(axis, k) for axis in axes if axis.alone for k in range(1, len(axis.values))]
+    for away in (None, *alone):
+        yield from itertools.product(
+            *((away[1] if away and away[0] is axis else 0,) if axis.alone else range(len(axis.values)) for axis in axes)
+        )
 
 
 def episodes(study: Study, cells: int) -> int:
@@ -93,14 +107,14 @@ def _setting(fixed: Mapping[str, Any], point: tuple[tuple[str, Scalar], ...], pl
         head, _, tail = key.partition(".")
         if head == "parameters":
             data["parameters"][tail] = value
-        elif head in ("rules", "products"):
+        elif head in ("rules", "products") and value != LEFT_OUT:
             data["settings"][key] = value
-        else:
+        elif head not in ("rules", "products"):
             data[key] = value
     return validated(Setting, data, f"{place}, cell {', '.join(f'{k} = {v}' for k, v in point)}")
 
 
-def _checked(cells: list[Cell], place: str) -> tuple[Cell, ...]:
+def _checked(study: Study, cells: list[Cell], place: str) -> tuple[Cell, ...]:
     """Build what is cheap to build of every cell, so that nothing fails in the middle of a run, and note its content."""
     players: dict[tuple[object, ...], Players] = {}
     seen: set[str] = set()
@@ -111,6 +125,7 @@ def _checked(cells: list[Cell], place: str) -> tuple[Cell, ...]:
         who = repr((where, setting.strategy, setting.tuned, setting.consent, setting.consent_share, setting.parameters))
         try:
             design = design_of(setting)
+            check_choices(design, study.choosing)
             if where not in players:
                 players[where] = players_of(setting)
             if who not in seen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
@@ -31,6 +31,8 @@ class Chart:
         xs: names of the places along x.
         positions: of the places, in units of x; None for equal distances.
         lines: name -> one figure per place, None where there is none.
+        bands: name of a line -> (low, high) per place, drawn as an area behind it.
+        more: name of a line -> further values per place, drawn as open circles.
     """
 
     title: str
@@ -39,6 +41,14 @@ class Chart:
     xs: Sequence[str]
     positions: Sequence[float] | None
     lines: Mapping[str, Sequence[Interval | None]]
+    bands: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    more: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
+
+
+def positions_of(values: Sequence[object]) -> list[float] | None:
+    """Return where values lie along x: at themselves if all are numbers, else None."""
+    plain = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    return plain if len(plain) == len(values) else None
 
 
 def svg(chart: Chart) -> str:
@@ -65,8 +75,31 @@ def svg(chart: Chart) -> str:
         parts.append(_text(LEFT - 8, at_y(value) + 4, f"{value:,.10g}", anchor="end"))
     parts += [_text(x, HEIGHT - BOTTOM + 20, name, anchor="middle") for x, name in zip(at_x, chart.xs, strict=True)]
     for number, (name, figures) in enumerate(chart.lines.items()):
-        parts += _line_of(name, figures, at_x, at_y, number, 3.0 * (number - (len(chart.lines) - 1) / 2))
+        shift = 3.0 * (number - (len(chart.lines) - 1) / 2)
+        parts += _band_of(chart.bands.get(name, ()), [x + shift for x in at_x], at_y, number)
+        parts += _line_of(name, figures, at_x, at_y, number, shift)
+        for x, values in zip(at_x, chart.more.get(name, ()), strict=False):
+            parts += [
+                f'<circle cx="{x + shift:.1f}" cy="{at_y(v):.1f}" r="4" fill="none" stroke="{colour_of(number)}"/>'
+                for v in values
+            ]
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def colour_of(number: int) -> str:
+    """Return the colour of a line."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def _band_of(
+    ranges: Sequence[tuple[float, float]], at_x: Sequence[float], at_y: Callable[[float], float], number: int
+) -> list[str]:
+    """Return the area between low and high along x."""
+    if not ranges:
+        return []
+    there = [f"{x:.1f},{at_y(high):.1f}" for x, (_, high) in zip(at_x, ranges, strict=True)]
+    back = [f"{x:.1f},{at_y(low):.1f}" for x, (low, _) in zip(at_x, ranges, strict=True)]
+    return [f'<polygon points="{" ".join([*there, *back[::-1]])}" fill="{colour_of(number)}" fill-opacity="0.15"/>']
 
 
 def _line_of(
@@ -78,7 +111,7 @@ def _line_of(
     shift: float,
 ) -> list[str]:
     """Return one line with its points, intervals and row of the legend."""
-    colour, dash = COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
+    colour, dash = colour_of(number), DASHES[number // len(COLOURS) % len(DASHES)]
     points = [(x + shift, f) for x, f in zip(at_x, figures, strict=True) if f is not None and math.isfinite(f.estimate)]
     path = " ".join(f"{x:.1f},{at_y(f.estimate):.1f}" for x, f in points)
     stroke = f'stroke="{colour}" stroke-width="1.5" stroke-dasharray="{dash}"'
@@ -107,6 +140,8 @@ def _places(chart: Chart) -> tuple[list[float], bool]:
 def _range(chart: Chart) -> tuple[float, float]:
     """Return the least and the largest value, zero included."""
     found = [v for line in chart.lines.values() for f in line if f is not None for v in (f.estimate, f.low, f.high)]
+    found += [v for band in chart.bands.values() for ends in band for v in ends]
+    found += [v for line in chart.more.values() for values in line for v in values]
     finite = [0.0, *(v for v in found if math.isfinite(v))]
     low, high = min(finite), max(finite)
     return (low, high) if high > low else (0.0, 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def run(
     study: Annotated[str | None, typer.Argument(metavar="FILE", help="Shipped study, or a .toml file.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the study or its design; repeatable.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and the number of episodes only.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and how much is run only.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the shipped studies.")] = False,
     out: Annotated[str | None, typer.Option("--out", help="Folder; a killed run continues there. [results/NAME]")] = None,
     backend: Backend = "serial",
     width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a study from a file: every combination of its axes, kept cell by cell; then tables and figures."""
+    """Run a study from a file: every cell of its axes, kept one by one; then tables and figures."""
     if list_all:
         _list(as_json, width)
         return
@@ -52,42 +52,39 @@ def run(
 
 def _run(record: Study, name: str, cells: tuple[Cell, ...], out: str, backend: str, width: int | None, as_json: bool) -> None:
     from ..runner import ensure_compiled
-    from .cells import episodes
+    from .kinds import KINDS
     from .run import run_study
 
+    kind = KINDS[record.kind]
     ensure_compiled(backend, note)
-    with progress_bar(f"{name}, episodes", episodes(record, len(cells))) as advance:
+    with progress_bar(f"{name}, {kind.unit}", kind.steps(record, len(cells))) as advance:
         done = run_study(record, name, cells, out, backend=backend, advance=advance, say=note)
     if as_json:
         files = sorted(done.report.files())
-        print_json({"study": name, "out": str(done.folder), "found_cells": done.found, "files": files, "table": _table(done)})
+        print_json(
+            {"study": name, "out": str(done.folder), "found_cells": done.found, "files": files, "table": done.report.rows()}
+        )
         return
     typer.echo(done.report.text(width))
     typer.echo(f"\nCells, tables and figures: {done.folder}")
 
 
-def _table(done: Any) -> list[dict[str, Any]]:
-    """Return the study's own figures; what is no number becomes null."""
-    table = done.report.table
-    rows = table.loc[table["metric"].isin(done.report.study.metrics)].to_dict("records")
-    return [{str(k): None if isinstance(v, float) and v != v else v for k, v in row.items()} for row in rows]
-
-
 def _dry(name: str, record: Study, cells: tuple[Cell, ...], as_json: bool) -> None:
-    from .cells import episodes
+    from .kinds import KINDS
 
-    count = episodes(record, len(cells))
+    kind = KINDS[record.kind]
     if as_json:
-        print_json({"study": name, "cells": [dict(c.point) for c in cells], "episodes": count})
+        print_json({"study": name, "cells": [dict(c.point) for c in cells], kind.unit: kind.steps(record, len(cells))})
         return
     for cell in cells:
-        typer.echo(f"{cell.number:4d}  {cell.label}")
-    typer.echo(f"{len(cells)} cells, {count} episodes of {record.days} days ({record.seeds} scenarios, strategy and do_nothing).")
+        typer.echo(f"{cell.number:4d}  {kind.label(record, cell)}")
+    typer.echo(kind.told(record, len(cells)))
 
 
 def _list(as_json: bool, width: int | None) -> None:
     from ..tables import wrapped
-    from .cells import cells_of, episodes
+    from .cells import cells_of
+    from .kinds import KINDS
     from .record import read_study, study_names
 
     studies = {name: read_study(name) for name in study_names()}
@@ -96,5 +93,6 @@ def _list(as_json: bool, width: int | None) -> None:
         print_json([{"name": n, "title": s.title, "question": s.question.strip(), "cells": sizes[n]} for n, s in studies.items()])
         return
     for name, record in studies.items():
-        typer.echo(f"{name:22}{record.title}; {sizes[name]} cells, {episodes(record, sizes[name])} episodes")
+        kind = KINDS[record.kind]
+        typer.echo(f"{name:22}{record.title}; {sizes[name]} cells, {kind.steps(record, sizes[name])} {kind.unit}")
         typer.echo("    " + wrapped(record.question.strip(), indent="    ", width=width))

@@ -13,6 +13,7 @@ from ...agents.consent import with_consent
 from ...agents.parameters import shipped_parameters
 from ...agents.seeds import seed_of
 from ...agents.strategies import Strategy, parameters_of
+from ..depth import with_depth
 from ..design_input import chosen_design
 from ..inputs import scenarios
 from ..players import MIXED, Mixed, Players, chosen_players, mixed_strategies
@@ -37,14 +38,23 @@ def contest_of(setting: Setting, libraries: Libraries, backend: str = "serial") 
         StackingError: for anything that is not there or not valid.
     """
     players = players_of(setting)
-    request = _request(setting)
+    library = library_of(setting, players, libraries)
+    strategies = {setting.strategy: chosen_strategy(setting, players)}
+    return Contest((design_of(setting),), strategies, players.portfolios, library, backend, network=players.network)
+
+
+def library_of(setting: Setting, players: Players, libraries: Libraries) -> Library:
+    """Return the scenarios of a cell; drawn once for all cells that differ in nothing but depth or rules.
+
+    Args:
+        setting: of the cell.
+        players: of the cell.
+        libraries: drawn so far; the cell's are added.
+    """
     key = (setting.population, setting.portfolio, setting.network, setting.world, setting.seed)
     if key not in libraries:
-        libraries[key] = scenarios(request, setting.split, players, setting.seeds)
-    strategies = {setting.strategy: chosen_strategy(setting, players)}
-    return Contest(
-        (design_of(setting),), strategies, players.portfolios, libraries[key], backend, network=players.network
-    )  # fmt: skip
+        libraries[key] = scenarios(_request(setting), setting.split, players, setting.seeds)
+    return with_depth(libraries[key], setting.depth_factor)
 
 
 def players_of(setting: Setting) -> Players:

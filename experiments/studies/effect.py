@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stacking.config import Design
@@ -14,6 +14,9 @@ from ..store import sha256_of
 from ..strategy_input import file_hash
 from .contest import consenting
 from .record import Scalar, Setting, Study
+
+Point = tuple[tuple[str, Scalar], ...]
+"""(key, value) of each axis."""
 
 SHARING = frozenset({
     "consent", "consent_revocable_until_min", "verified_by", "collateral_eur_per_mw", "location", "transparency",
@@ -51,12 +54,12 @@ def content_of(setting: Setting, design: Design, players: Players) -> str:
         (setting.strategy, _bytes_of(setting.strategy.rpartition(":")[0]), _parameters(setting)),
         (players.portfolios, players.network, _bytes_of(players.population)),
         (setting.world, _bytes_of(setting.world or "")),
-        (setting.split, setting.days, setting.seeds, setting.seed),
+        (setting.split, setting.days, setting.seeds, setting.seed, setting.depth_factor),
     )
     return sha256_of(repr(parts).encode())
 
 
-def check_effect(study: Study, points: Sequence[tuple[tuple[str, Scalar], ...]], contents: Sequence[str], place: str) -> None:
+def check_effect(study: Study, points: Sequence[Point], contents: Sequence[str], place: str) -> None:
     """Check that no two values of an axis come to the same in every cell.
 
     Args:
@@ -68,20 +71,34 @@ def check_effect(study: Study, points: Sequence[tuple[tuple[str, Scalar], ...]],
     Raises:
         StackingError: naming the axis and the value that changes nothing.
     """
-    for number, axis in enumerate(study.axis):
-        columns: dict[Scalar, list[str]] = {}
-        for point, content in zip(points, contents, strict=True):
-            columns.setdefault(point[number][1], []).append(content)
-        seen: dict[tuple[str, ...], Scalar] = {}
-        for value, column in columns.items():
-            twin = seen.setdefault(tuple(column), value)
-            if twin != value:
-                raise StackingError(
-                    "A value of an axis changes nothing: all its cells are those of another value.", place=place,
-                    key=f"axis.{number} ({axis.key})", value=value, allowed=f"values that differ in effect from {twin!r}",
-                    remedy="Remove the value or the axis, or choose a design in which it matters (rules of sharing and "
-                    "consent: one that shares, such as norflex_eam).",
-                )  # fmt: skip
+    for number, value, twin in equal_values(len(study.axis), points, contents):
+        raise StackingError(
+            "A value of an axis changes nothing: all its cells are those of another value.", place=place,
+            key=f"axis.{number} ({study.axis[number].key})", value=value, allowed=f"values that differ in effect from {twin!r}",
+            remedy="Remove the value or the axis, or choose a design in which it matters (rules of sharing and "
+            "consent: one that shares, such as norflex_eam).",
+        )  # fmt: skip
+
+
+def equal_values(axes: int, points: Sequence[Point], marks: Sequence[str]) -> Iterator[tuple[int, Scalar, Scalar]]:
+    """Return (axis, value, earlier value) wherever two values have the same marks at equal values of all other axes.
+
+    Args:
+        axes: how many.
+        points: values on the axes, cell by cell.
+        marks: of the cells.
+    """
+    for number in range(axes):
+        lines: dict[Scalar, dict[Point, str]] = {}
+        for point, mark in zip(points, marks, strict=True):
+            lines.setdefault(point[number][1], {})[point[:number] + point[number + 1 :]] = mark
+        values = list(lines)
+        for k, value in enumerate(values):
+            for twin in values[:k]:
+                common = lines[value].keys() & lines[twin].keys()
+                if all(lines[value][other] == lines[twin][other] for other in common):
+                    yield number, value, twin
+                    break
 
 
 def _parameters(setting: Setting) -> list[tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""The folder of a study: its own copy with a hash, two files per finished cell, and at the end tables and figures.
+"""The folder of a study: its own copy with a hash, files per finished cell or part of one, at the end tables and figures.
 
 Every file appears whole or not at all, holds no time stamp, and a cell's file name carries the hash of its content: a run
 that was killed continues with the cells that are missing, and ends with the same bytes as one that was not.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -22,16 +22,11 @@ from ..store import parquet_bytes, replace_file, sha256_of, versions
 from .cells import Cell
 from .record import Study
 
-STUDY, CELLS, WORLDS, FINISHED = "study.json", "cells", "worlds", "finished.json"
+STUDY, CELLS, PARTS, FINISHED = "study.json", "cells", "parts", "finished.json"
+Tables = Mapping[str, pd.DataFrame]
+"""What a finished cell came to: folder of the table -> table; `CELLS` is one of them."""
+
 _DIGITS = 12  # of the hash in a file name
-
-
-@dataclass(frozen=True)
-class Played:
-    """What a cell's strategy came to: rows by scenario and FSP, and rows by scenario of what the engine sums per world."""
-
-    episodes: pd.DataFrame
-    worlds: pd.DataFrame
 
 
 class StudyFolder:
@@ -41,22 +36,27 @@ class StudyFolder:
         path: created where needed; must be empty or hold the same study.
         study: what is run.
         cells: all of them.
+        tables: of which the result of a cell consists, in the order in which they are written.
 
     Raises:
         StackingError: if the folder holds something else, or cannot be written.
     """
 
-    def __init__(self, path: str | Path, study: Study, cells: tuple[Cell, ...]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, study: Study, cells: tuple[Cell, ...], tables: tuple[str, ...] = (CELLS,)) -> None:
+        self.path, self.tables = Path(path), tables
         record = study_json(study, cells)
         try:
             self._check(record)
-            for name in (CELLS, WORLDS):
-                (self.path / name).mkdir(parents=True, exist_ok=True)
-            for scrap in (*self.path.glob(".*.*"), *self.path.glob("*/.*.parquet.*")):
-                scrap.unlink()  # of a run that was killed while it wrote
+            self.path.mkdir(parents=True, exist_ok=True)
             if not (self.path / STUDY).exists():
                 replace_file(self.path / STUDY, record)
+            for name in (*tables, PARTS):
+                (self.path / name).mkdir(exist_ok=True)
+            for scrap in (*self.path.glob(".*.*"), *self.path.glob("*/.*.parquet.*")):
+                scrap.unlink()  # of a run that was killed while it wrote
+            for cell in cells:
+                if self.has(cell):
+                    self.parts(cell).remove()
         except OSError as error:
             raise StackingError(
                 "The study cannot be written.", place=str(self.path), value=error.strerror or str(error),
@@ -82,49 +82,90 @@ class StudyFolder:
 
     def has(self, cell: Cell) -> bool:
         """Return whether a cell is finished."""
-        return all(self._file(cell, name) is not None for name in (CELLS, WORLDS))
+        return all(self._file(cell, name) is not None for name in self.tables)
 
-    def write(self, cell: Cell, played: Played) -> None:
-        """Keep what came of a finished cell; its episodes are written last."""
-        for name, kind, frame in ((WORLDS, "worlds", played.worlds), (CELLS, "episodes", played.episodes)):
-            data = parquet_bytes(kind, frame)
+    def parts(self, cell: Cell) -> Parts:
+        """Return what is kept of a cell before it is finished."""
+        return Parts(self.path / PARTS, cell)
+
+    def write(self, cell: Cell, found: Tables) -> None:
+        """Keep the tables of a finished cell; its parts are no longer needed."""
+        for name in self.tables:
+            data = parquet_bytes(name, found[name])
             replace_file(self.path / name / f"{cell.number:04d}-{sha256_of(data)[:_DIGITS]}.parquet", data)
+        self.parts(cell).remove()
 
-    def read(self, cell: Cell) -> Played:
-        """Return what came of a finished cell.
+    def read(self, cell: Cell) -> Tables:
+        """Return the tables of a finished cell.
 
         Raises:
             StackingError: if a file was changed or damaged.
         """
-        return Played(self._read(cell, CELLS), self._read(cell, WORLDS))
-
-    def _read(self, cell: Cell, name: str) -> pd.DataFrame:
-        file = self._file(cell, name)
-        try:
-            data = b"" if file is None else file.read_bytes()
-            if file is None or sha256_of(data)[:_DIGITS] != file.stem.partition("-")[2]:
-                raise OSError
-            return pq.read_table(BytesIO(data)).to_pandas()
-        except (OSError, pa.ArrowException) as error:
-            raise StackingError(
-                "A finished cell is missing, or was changed after it was written.",
-                place=str(file or self.path / name / f"{cell.number:04d}-*.parquet"), key=f"cell {cell.number}",
-                remedy="Remove the file and run the study again: only this cell is run.",
-            ) from error  # fmt: skip
+        files = {name: self._file(cell, name) or self.path / name / f"{cell.number:04d}-*.parquet" for name in self.tables}
+        return {name: _read(file, f"cell {cell.number}") for name, file in files.items()}
 
     def finish(self, files: Mapping[str, bytes], cells: Iterable[Cell]) -> None:
         """Write tables and figures, then the hash of every file."""
+        with suppress(OSError):
+            (self.path / PARTS).rmdir()
         for name, data in files.items():
             replace_file(self.path / name, data)
         hashes = {name: sha256_of(data) for name, data in files.items()}
         hashes[STUDY] = sha256_of((self.path / STUDY).read_bytes())
-        for name, file in ((name, self._file(cell, name)) for cell in cells for name in (CELLS, WORLDS)):
+        for name, file in ((name, self._file(cell, name)) for cell in cells for name in self.tables):
             if file is not None:
                 hashes[f"{name}/{file.name}"] = sha256_of(file.read_bytes())
         replace_file(self.path / FINISHED, (json.dumps(hashes, indent=2, sort_keys=True) + "\n").encode())
 
     def _file(self, cell: Cell, name: str) -> Path | None:
         return next(iter(sorted((self.path / name).glob(f"{cell.number:04d}-*.parquet"))), None)
+
+
+class Parts:
+    """What is kept of a cell that takes long, so that a killed run continues within it.
+
+    Args:
+        folder: of the parts of all cells.
+        cell: which one.
+    """
+
+    def __init__(self, folder: Path, cell: Cell) -> None:
+        self.folder, self.cell = folder, cell
+
+    def add(self, name: str, frame: pd.DataFrame) -> None:
+        """Keep one part under a name of small letters and digits."""
+        data = parquet_bytes("part", frame)
+        replace_file(self.folder / f"{self.cell.number:04d}-{name}-{sha256_of(data)[:_DIGITS]}.parquet", data)
+
+    def read(self) -> dict[str, pd.DataFrame]:
+        """Return all parts by name.
+
+        Raises:
+            StackingError: if a file was changed or damaged.
+        """
+        return {file.stem.split("-")[1]: _read(file, f"cell {self.cell.number}") for file in self._files()}
+
+    def remove(self) -> None:
+        """Remove all parts."""
+        for file in self._files():
+            file.unlink()
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob(f"{self.cell.number:04d}-*.parquet"))
+
+
+def _read(file: Path, key: str) -> pd.DataFrame:
+    """Return a table whose file name ends with the hash of its bytes."""
+    try:
+        data = file.read_bytes()
+        if sha256_of(data)[:_DIGITS] != file.stem.rpartition("-")[2]:
+            raise OSError
+        return pq.read_table(BytesIO(data)).to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise StackingError(
+            "A finished cell or a part of one is missing, or was changed after it was written.", place=str(file), key=key,
+            remedy="Remove the file and run the study again: only what it held is run.",
+        ) from error  # fmt: skip
 
 
 def study_json(study: Study, cells: tuple[Cell, ...]) -> bytes:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
-from stacking.config import Fraction, Product, Record, Rules, read_toml, validated
+from stacking.config import Fraction, NonNegative, Positive, Product, Record, Rules, read_toml, validated
 from stacking.errors import StackingError
 
+from ...agents.consent import FspChoice
 from ..compare import DIFFERENCE, HOLM, METRICS, TAIL
+from ..fsp_types import TypeRule
 from ..runner import REFERENCE
 
 FOLDER = Path(__file__).parent
@@ -21,6 +23,9 @@ Count = Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)]
 
 FIGURES: tuple[str, ...] = (*(m.name for m in METRICS), TAIL, DIFFERENCE, HOLM)
 """Names that `metrics` may hold."""
+
+LEFT_OUT = "left out"
+"""Value of an axis of the design that leaves its key as the design has it: TOML knows no nothing."""
 
 
 class Setting(Record):
@@ -34,6 +39,7 @@ class Setting(Record):
     world: Text | None = None
     consent: Text = "own"
     consent_share: Fraction | None = None  # share of the FSPs that always consent; the others never do
+    depth_factor: Positive = 1.0  # of the balancing market: its need and other people's supply, at unchanged prices
     tuned: StrictBool = True
     split: Literal["train", "validation", "test"] = "validation"
     days: Annotated[int, Field(ge=1, le=366, strict=True)] = 2
@@ -51,36 +57,60 @@ class Setting(Record):
         return self
 
 
-AXIS_FIELDS = ("design", "strategy", "population", "network", "world", "consent", "consent_share", "seed")
+AXIS_FIELDS = ("design", "strategy", "population", "network", "world", "consent", "consent_share", "depth_factor", "seed")
 
 
 class Axis(Record):
-    """One dimension of the sweep."""
+    """One dimension of the sweep.
+
+    Attributes:
+        key: what is changed.
+        values: one after the other.
+        also: other keys that change with it, each with one value per value of the axis.
+        alone: swept while all other such axes stay at their first value; else combined with every value of every other axis.
+        source: where the values come from, or "assumed".
+    """
 
     key: Text
     values: Annotated[tuple[Scalar, ...], Field(min_length=1)]
-    source: Text  # where the values come from, or "assumed"
+    also: Mapping[Text, tuple[Scalar, ...]] = Field(default_factory=dict)
+    alone: StrictBool = False
+    source: Text
 
     @model_validator(mode="after")
-    def _distinct(self) -> Axis:
+    def _whole(self) -> Axis:
         if len({(isinstance(v, bool), v) for v in self.values}) < len(self.values):
             raise ValueError(f"values = {list(self.values)} holds a value twice")
+        for key, values in self.also.items():
+            if len(values) != len(self.values):
+                raise ValueError(f"also: '{key}' = {list(values)} needs one value for each of {list(self.values)}")
         return self
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return all keys that it changes."""
+        return (self.key, *self.also)
 
 
 class Study(Setting):
-    """A study as it is read from its file."""
+    """What a study of any kind holds."""
 
+    kind: Literal["contest", "equilibrium"] = "contest"  # which of RECORDS it is
     title: Text
     question: Text
     assumed: tuple[Text, ...] = ()
-    metrics: Annotated[tuple[Text, ...], Field(min_length=1)] = ("flex_eur_per_kw_year",)
-    groups: tuple[Literal["size", "kind"], ...] = ()
     axis: Annotated[tuple[Axis, ...], Field(min_length=1)]
+
+    lists: ClassVar[tuple[str, ...]] = ("assumed",)  # fields that --set fills with a list
+
+    @property
+    def choosing(self) -> tuple[FspChoice, ...]:
+        """Return between what FSPs choose: nothing where each plays as the study says."""
+        return ()
 
     @model_validator(mode="after")
     def _known(self) -> Study:
-        keys = [axis.key for axis in self.axis]
+        keys = [key for axis in self.axis for key in axis.keys]
         if len(set(keys)) < len(keys):
             raise ValueError(f"axes = {keys} hold a key twice")
         fixed = {
@@ -92,6 +122,60 @@ class Study(Setting):
         if both:
             raise ValueError(f"'{both}' is fixed and swept at once; leave it out where it is fixed, or remove its axis")
         return self
+
+
+class ContestStudy(Study):
+    """A strategy against doing nothing, on the same scenarios in every cell."""
+
+    metrics: Annotated[tuple[Text, ...], Field(min_length=1)] = ("flex_eur_per_kw_year",)
+    groups: tuple[Literal["size", "kind"], ...] = ()
+
+    lists: ClassVar[tuple[str, ...]] = ("assumed", "metrics", "groups")
+
+    @model_validator(mode="after")
+    def _combined(self) -> ContestStudy:
+        alone = next((axis.key for axis in self.axis if axis.alone), None)
+        if alone:
+            raise ValueError(f"axis '{alone}' is swept alone, but a contest pairs all its cells; allowed: kind = 'equilibrium'")
+        return self
+
+
+class EquilibriumStudy(Study):
+    """Types of FSP that choose in turn, from several starts in every cell, until nobody gains more than epsilon.
+
+    Attributes:
+        choices: between which they choose.
+        types: which FSPs choose together.
+        epsilon_eur_per_kw_year: gain from which a type switches.
+        random_starts: beside those in which all choose the same, one for each choice.
+        cost_factors: on the assumed costs of the choices; the first is told in full, all of them are a band.
+    """
+
+    choices: Annotated[tuple[FspChoice, ...], Field(min_length=2)]
+    types: TypeRule = Field(default_factory=TypeRule)
+    epsilon_eur_per_kw_year: NonNegative = 0.01
+    random_starts: Annotated[int, Field(ge=0, le=100, strict=True)] = 1
+    cost_factors: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (1.0, 0.8, 1.2)
+
+    lists: ClassVar[tuple[str, ...]] = ("assumed", "choices", "cost_factors", "types.kinds", "types.size_edges_mw")
+
+    @property
+    def choosing(self) -> tuple[FspChoice, ...]:
+        """Return the choices."""
+        return self.choices
+
+    @model_validator(mode="after")
+    def _players(self) -> EquilibriumStudy:
+        for name, values in (("choices", [c.value for c in self.choices]), ("cost_factors", list(self.cost_factors))):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} = {values} holds a value twice")
+        if self.consent_share is not None or any("consent_share" in axis.keys for axis in self.axis):
+            raise ValueError("consent_share has no meaning where FSPs choose; allowed: consent, how those answer who consent")
+        return self
+
+
+RECORDS: dict[str, type[Study]] = {"contest": ContestStudy, "equilibrium": EquilibriumStudy}
+"""Kind of a study -> what its file holds; what the kinds do stands in `kinds.KINDS`."""
 
 
 def study_names() -> tuple[str, ...]:
@@ -122,12 +206,17 @@ def study_from(data: Mapping[str, Any], place: str) -> Study:
     Raises:
         StackingError: for an unknown key, an empty axis, or a value that is not allowed.
     """
-    study = validated(Study, data, place)
-    for number, name in enumerate(study.metrics):
-        if name not in FIGURES:
-            raise _unknown("The study asks for an unknown figure.", place, f"metrics.{number}", name, FIGURES)
+    kind = data.get("kind", "contest")
+    if not isinstance(kind, str) or kind not in RECORDS:
+        raise _unknown("The study is of an unknown kind.", place, "kind", kind, tuple(RECORDS))
+    study = validated(RECORDS[kind], data, place)
+    if isinstance(study, ContestStudy):
+        for number, name in enumerate(study.metrics):
+            if name not in FIGURES:
+                raise _unknown("The study asks for an unknown figure.", place, f"metrics.{number}", name, FIGURES)
     for number, axis in enumerate(study.axis):
-        check_key(axis.key, f"axis.{number}.key", place, AXIS_FIELDS)
+        for key in axis.keys:
+            check_key(key, f"axis.{number}.{'key' if key == axis.key else 'also'}", place, AXIS_FIELDS)
     for key in study.settings:
         check_key(key, "settings", place, ())
     return study
@@ -163,7 +252,7 @@ def check_key(key: str, at: str, place: str, fields: tuple[str, ...]) -> None:
         raise _unknown("The study names an unknown key.", place, at, key, known)
 
 
-def _unknown(problem: str, place: str, key: str, value: str, allowed: tuple[str, ...]) -> StackingError:
+def _unknown(problem: str, place: str, key: str, value: object, allowed: tuple[str, ...]) -> StackingError:
     return StackingError(
         problem, place=place, key=key, value=value, allowed=", ".join(allowed),
         remedy="Mend its spelling, or remove it (keys of a design: stacking designs NAME).",

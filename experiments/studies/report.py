@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -15,10 +16,10 @@ from ..store import parquet_bytes, sha256_of
 from ..tables import WIDTH, bracketed, number, render, share, wrapped
 from .cells import Cell, value_text
 from .cells import episodes as episode_count
-from .chart import Chart, svg
-from .folder import Played
-from .record import Scalar, Study
-from .tables import UNPAIRED, Results, groups_table, rest_of, study_table
+from .chart import Chart, positions_of, svg
+from .effect import equal_values
+from .record import ContestStudy
+from .tables import UNPAIRED, Played, Results, groups_table, rest_of, study_table
 
 FEW = 30
 """Below this number of scenarios an interval is too narrow."""
@@ -39,7 +40,7 @@ class Report:
         same: for each axis, values whose episodes are those of an earlier value in every cell.
     """
 
-    study: Study
+    study: ContestStudy
     name: str
     cells: tuple[Cell, ...]
     table: pd.DataFrame
@@ -55,6 +56,11 @@ class Report:
             for grouping in self.study.groups:
                 found[f"figure_{grouping}.svg"] = svg(group_chart(self, grouping))
         return {name: text.encode() for name, text in found.items()}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return what --json prints: the study's own figures; what is no number becomes null."""
+        rows = self.table.loc[self.table["metric"].isin(self.study.metrics)].to_dict("records")
+        return [{str(k): None if isinstance(v, float) and v != v else v for k, v in row.items()} for row in rows]
 
     def text(self, width: int | None = None) -> str:
         """Return the study as it is printed."""
@@ -78,26 +84,17 @@ class Report:
         return groups.assign(design=[label[n] for n in numbers], strategy=[strategy[n] for n in numbers])
 
 
-def report_of(study: Study, name: str, results: Results) -> Report:
+def report_of(study: ContestStudy, name: str, results: Results) -> Report:
     """Return the report of all cells."""
     groups = groups_table(study, results) if study.groups else None
     return Report(study, name, tuple(results), study_table(study, results), groups, _same(study, results))
 
 
-def _same(study: Study, results: Results) -> tuple[tuple[str, str, str], ...]:
+def _same(study: ContestStudy, results: Results) -> tuple[tuple[str, str, str], ...]:
     """Return (axis, value, earlier value) wherever the episodes of two values are the same in every cell."""
-    prints = {cell: _print_of(played) for cell, played in results.items()}
-    found = []
-    for place, axis in enumerate(study.axis):
-        columns: dict[Scalar, list[str]] = {}
-        for cell, mark in prints.items():
-            columns.setdefault(cell.point[place][1], []).append(mark)
-        seen: dict[tuple[str, ...], Scalar] = {}
-        for value, column in columns.items():
-            twin = seen.setdefault(tuple(column), value)
-            if twin != value:
-                found.append((axis.key, value_text(value), value_text(twin)))
-    return tuple(found)
+    marks = [_print_of(played) for played in results.values()]
+    found = equal_values(len(study.axis), [cell.point for cell in results], marks)
+    return tuple((study.axis[number].key, value_text(value), value_text(twin)) for number, value, twin in found)
 
 
 def _print_of(played: Played) -> str:
@@ -106,7 +103,7 @@ def _print_of(played: Played) -> str:
     return sha256_of(b"".join(parquet_bytes("episodes", frame.drop(columns=["design", "strategy"])) for frame in frames))
 
 
-def notes(study: Study, cells: int, same: Sequence[tuple[str, str, str]], width: int | None = None) -> list[str]:
+def notes(study: ContestStudy, cells: int, same: Sequence[tuple[str, str, str]], width: int | None = None) -> list[str]:
     """Return what a reader must know beside the figures."""
     drawn = any(axis.key in UNPAIRED for axis in study.axis)
     lines = [
@@ -190,8 +187,6 @@ def _line_name(cell: Cell) -> str:
 
 def _chart(report: Report, y_title: str, lines: Mapping[str, list[Interval | None]]) -> Chart:
     axis = report.study.axis[0]
-    plain = [v for v in axis.values if isinstance(v, int | float) and not isinstance(v, bool)]
-    positions = [float(v) for v in plain] if len(plain) == len(axis.values) else None
     whole = {name: line for name, line in lines.items() if len(line) == len(axis.values)}
     names = [value_text(v) for v in axis.values]
-    return Chart(report.study.title, axis.key, y_title, names, positions, whole)
+    return Chart(report.study.title, axis.key, y_title, names, positions_of(axis.values), whole)

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..runner import REFERENCE, Progress, run
-from .cells import RUNS, Cell
-from .contest import Libraries, contest_of
-from .folder import Played, StudyFolder
+from ..runner import Progress
+from .cells import Cell
+from .folder import StudyFolder
+from .kinds import KINDS, Ground, StudyReport
 from .record import Study
-from .report import Report, report_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Done:
 
     folder: Path
     found: int
-    report: Report
+    report: StudyReport
 
 
 def run_study(
@@ -47,25 +46,24 @@ def run_study(
         cells: all of them.
         out: folder; one of a killed run of the same study is continued.
         backend: of the engine; all give the same results.
-        advance: called with the number of episodes done since the last call.
+        advance: called with the number of steps done since the last call, in the unit of the kind of study.
         say: told what was there already.
 
     Raises:
         StackingError: for a folder that holds something else, a damaged cell, or bad input.
     """
     tell, step = say or (lambda text: None), advance or (lambda count: None)
-    folder = StudyFolder(out, study, cells)
+    kind = KINDS[study.kind]
+    folder = StudyFolder(out, study, cells, kind.tables)
     missing = [cell for cell in cells if not folder.has(cell)]
     found = len(cells) - len(missing)
     if found:
         tell(f"{found} of {len(cells)} cells are there already.")
-        step(found * RUNS * study.seeds)
-    libraries: Libraries = {}
-    for cell in missing:
-        done = run(contest_of(cell.setting, libraries, backend))
-        own = (frame.loc[frame["strategy"] != REFERENCE].reset_index(drop=True) for frame in (done.episodes, done.worlds))
-        folder.write(cell, Played(*own))
-        step(RUNS * study.seeds)
-    report = report_of(study, name, {cell: folder.read(cell) for cell in cells})
+        step(kind.steps(study, found))
+    ground = Ground(backend, step)
+    for number, cell in enumerate(missing, start=1):
+        folder.write(cell, kind.play(study, cell, ground, folder.parts(cell)))
+        ground.step(kind.steps(study, number) - ground.told)
+    report = kind.report(study, name, {cell: folder.read(cell) for cell in cells})
     folder.finish(report.files(), cells)
     return Done(folder.path, found, report)

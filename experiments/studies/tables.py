@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -11,15 +12,23 @@ from ..groups import group_table
 from ..metric import EUR, SHARE
 from ..paired import paired_differences
 from .cells import Cell, value_text
-from .folder import Played
-from .record import Scalar, Study
+from .record import ContestStudy, Scalar
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a cell's strategy came to: rows by scenario and FSP, and rows by scenario of what the engine sums per world."""
+
+    episodes: pd.DataFrame
+    worlds: pd.DataFrame
+
 
 Results = Mapping[Cell, Played]
 UNPAIRED = ("seed",)
 """Axes whose values do not meet the same scenarios."""
 
 
-def study_table(study: Study, results: Results) -> pd.DataFrame:
+def study_table(study: ContestStudy, results: Results) -> pd.DataFrame:
     """Return every figure of every cell, one row each.
 
     Columns: ``cell``, the keys of the axes, ``metric, unit, estimate, low, high, count``. Figures and intervals are those
@@ -36,7 +45,7 @@ def study_table(study: Study, results: Results) -> pd.DataFrame:
     return whole.sort_values("cell", kind="stable").reset_index(drop=True)
 
 
-def groups_table(study: Study, results: Results) -> pd.DataFrame:
+def groups_table(study: ContestStudy, results: Results) -> pd.DataFrame:
     """Return figures by group of every cell: ``cell``, the keys of the axes, then those of `groups.group_table`."""
     parts = []
     for cell, played in results.items():
@@ -56,7 +65,7 @@ def _placed(cell: Cell, table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([place, table], axis=1)
 
 
-def _differences(study: Study, results: Results) -> list[pd.DataFrame]:
+def _differences(study: ContestStudy, results: Results) -> list[pd.DataFrame]:
     """Return the paired differences along the first axis, line by line."""
     if study.axis[0].key in UNPAIRED or len(study.axis[0].values) < 2:
         return []

@@ -17,7 +17,7 @@ from stacking.agents.consent import (
     GainTerms,
     Logit,
     RandomFsps,
-    WithChoice,
+    WithChoices,
     WithConsent,
     forwarding_gain_eur,
     parse_consent,
@@ -172,15 +172,20 @@ BOTH = [at.CONSENT_UP, at.CONSENT_DN]
 BALANCING = [at.MFRR_SHARE_UP, at.MFRR_SHARE_DN]
 
 
+def chosen(strategy: Any, choice: FspChoice) -> WithChoices:
+    """Return a strategy that always consents, under one choice."""
+    return WithChoices(with_consent(strategy, "always"), (choice,))
+
+
 @pytest.mark.parametrize(
     ("wrap", "changed"),
     [
         *((lambda s, t=t: with_consent(s, t), BOTH) for t in ("always", "never", "random:0.5", "break_even", "logit")),
-        (lambda s: WithChoice(s, FspChoice.CONSENT), [*BOTH, *BALANCING]),
-        (lambda s: WithChoice(s, FspChoice.BID_ITSELF), BOTH),
-        (lambda s: WithChoice(s, FspChoice.BOTH), BOTH),
-        (lambda s: WithChoice(s, FspChoice.LOCAL_ONLY), [*BOTH, *BALANCING]),
-        (lambda s: WithChoice(s, FspChoice.LEAVE), [*BOTH, at.LFM_SHARE_UP, at.LFM_SHARE_DN, *BALANCING]),
+        (lambda s: chosen(s, FspChoice.CONSENT), [*BOTH, *BALANCING]),
+        (lambda s: chosen(s, FspChoice.BID_ITSELF), BOTH),
+        (lambda s: chosen(s, FspChoice.BOTH), BOTH),
+        (lambda s: chosen(s, FspChoice.LOCAL_ONLY), [*BOTH, *BALANCING]),
+        (lambda s: chosen(s, FspChoice.LEAVE), [*BOTH, at.LFM_SHARE_UP, at.LFM_SHARE_DN, *BALANCING]),
     ],
 )
 def test_a_wrapper_changes_no_byte_of_other_columns_or_closed_ones(wrap, changed: list[int]) -> None:
@@ -217,8 +222,24 @@ def test_a_policy_changes_no_draw_of_the_strategy_in_a_population() -> None:
 def test_wrapped_strategies_keep_the_name_of_the_seed() -> None:
     inner = with_consent(make_strategy("stacked"), "always")
     assert isinstance(inner, WithConsent)
-    assert WithChoice(inner, FspChoice.LEAVE).seed_name == inner.seed_name == "stacked"
-    assert WithChoice(inner, FspChoice.LEAVE).name == "stacked[always][leave]"
+    assert WithChoices(inner, (FspChoice.LEAVE,)).seed_name == inner.seed_name == "stacked"
+    assert WithChoices(inner, (FspChoice.LEAVE,)).name == "stacked[always][leave]"
+
+
+def test_one_call_decides_for_fsps_of_all_choices_as_for_each_alone() -> None:
+    choices = tuple(FspChoice)
+    inner, mask = with_consent(Noise(), "always"), open_mask(2 * len(choices))
+    together = WithChoices(inner, choices)
+    seeds = np.arange(2 * len(choices), dtype=np.int64)
+    state = together.start(len(seeds), seeds)
+    action, _ = together.act(seen(len(seeds)), mask, state)
+    for k, choice in enumerate(choices):
+        alone = WithChoices(inner, (choice,))
+        rows = [k, k + len(choices)]
+        own, _ = alone.act(seen(2), mask[rows], alone.start(2, seeds[rows]))
+        assert own.tobytes() == action[rows].tobytes(), choice
+    with pytest.raises(StackingError):
+        together.start(7, seeds[:7])
 
 
 # ---- costs -----------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from stacking.units import HOURS_PER_YEAR
 
 from ..toy import LFM, MFRR, TICKS, UP, c, design, library, local, need, portfolio
 
+OWN_OR_CONSENT = (FspChoice.BID_ITSELF, FspChoice.CONSENT)
 NAMES = action_layout((0.0, 1.0), (0.0, 1.0)).names
 
 
@@ -98,10 +99,19 @@ def test_the_others_are_unchanged_where_bids_are_large_enough_alone() -> None:
     assert one.others_eur.tolist() == pytest.approx([0.0, 0.0])
 
 
+def types_and_payoff(
+    game: Game, own: list[str], costs: tuple[Cost, ...] = (), choices: tuple[FspChoice, ...] = OWN_OR_CONSENT
+) -> tuple[fsp_types.FspTypes, equilibrium.Payoff]:
+    """Return types of the given names, and what each earns."""
+    types = fsp_types.types_as(own, game.portfolios)
+    revenue = fsp_types.revenue_of(game, types, choices)
+    return types, fsp_types.type_payoff(revenue, types, fsp_types.years_of(game.library), costs, choices)
+
+
 # ---- equilibrium -----------------------------------------------------------------------------------------------------
 def test_pooling_tips(game: Game) -> None:
-    names, payoff = fsp_types.type_payoff(game, ["a", "b"])
-    assert names == ["a", "b"]
+    types, payoff = types_and_payoff(game, ["a", "b"])
+    assert types.names == ("a", "b")
     found = {r.start: r for r in equilibrium.search(payoff, equilibrium.starts(2, ["out", "in"]), epsilon=0.0)}
     assert (found["all in"].profile, found["all in"].share_frac, found["all in"].settled) == ((1, 1), (0.0, 1.0), True)
     assert (found["all out"].profile, found["all out"].share_frac, found["all out"].settled) == ((0, 0), (1.0, 0.0), True)
@@ -110,17 +120,18 @@ def test_pooling_tips(game: Game) -> None:
 
 
 def test_members_of_one_type_switch_together(game: Game) -> None:
-    types = fsp_types.type_names(game)
-    assert types == ["battery 0.2-1 MW"] * 2
-    names, payoff = fsp_types.type_payoff(game, types)
-    found = equilibrium.search(payoff, equilibrium.starts(len(names), ["out", "in"]), epsilon=0.0)
+    found_types = fsp_types.types_of(game.portfolios, fsp_types.TypeRule())
+    assert found_types.own == ("battery 0.2-1 MW",) * 2
+    types, payoff = types_and_payoff(game, list(found_types.own))
+    assert (types.names, types.fsps.tolist(), types.rated_mw.tolist()) == (("battery 0.2-1 MW",), [2.0], [1.2])
+    found = equilibrium.search(payoff, equilibrium.starts(1, ["out", "in"]), epsilon=0.0)
     assert [r.share_frac for r in found[:2]] == [(0.0, 1.0)] * 2
 
 
 def test_costs_are_charged_per_member(game: Game) -> None:
     costs = (Cost("c", FspChoice.CONSENT, 30.0, "assumed"), Cost("b", FspChoice.BID_ITSELF, 60.0, "assumed"))
-    _, free = fsp_types.type_payoff(game, ["x", "x"])
-    _, paid = fsp_types.type_payoff(game, ["x", "x"], costs)
+    _, free = types_and_payoff(game, ["x", "x"])
+    _, paid = types_and_payoff(game, ["x", "x"], costs)
     assert free((1,)) - paid((1,)) == pytest.approx(2 * yearly_eur(FspChoice.CONSENT, costs) / 1200.0)
     assert free((0,)) - paid((0,)) == pytest.approx(2 * 60.0 / 1200.0)
 
@@ -151,7 +162,7 @@ CHOICES = tuple(FspChoice)
 
 
 def test_types_choose_among_all_ways_and_nobody_gains_by_another(game: Game) -> None:
-    names, payoff = fsp_types.type_payoff(game, ["a", "b"], COSTS, CHOICES)
+    types, payoff = types_and_payoff(game, ["a", "b"], COSTS, CHOICES)
     begin = equilibrium.starts(2, [c.value for c in CHOICES], random=3, seed=2)
     epsilon = 0.01
     found = equilibrium.search(payoff, begin, epsilon=epsilon, choices=len(CHOICES))
@@ -173,7 +184,7 @@ def test_types_choose_among_all_ways_and_nobody_gains_by_another(game: Game) -> 
                 earned.append((year - yearly_eur(choice)) / 600.0)
             assert r.payoff[k] == pytest.approx(earned[0])
             assert max(earned) - earned[0] <= epsilon
-    text = fsp_types.to_text(found, names, CHOICES, COSTS, game)
+    text = fsp_types.to_text(found, types, CHOICES, COSTS, game)
     assert f"End 1 of {len(set(ends.values()))} (from all consent, " in text
     assert "bid_itself 4,660 (1,560 of it sourced)" in text
 
@@ -191,7 +202,6 @@ def test_types_choose_among_all_ways_and_nobody_gains_by_another(game: Game) -> 
         (lambda: fsp_types.checked_choices(["consent", "stay"]), "choice"),
         (lambda: fsp_types.checked_choices(["consent", "consent"]), "choice"),
         (lambda: fsp_types.checked_choices(["consent"]), "choice"),
-        (lambda: fsp_types.type_names(pair(), (0.0, 0.5)), "edges_mw"),
         (lambda: check_asks(design("parallel")), "consent"),
         (lambda: check_asks(design("mandatory")), "consent"),
         (lambda: twins.twins(pair(), [0], "bandit"), "consent"),
