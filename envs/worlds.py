@@ -219,9 +219,9 @@ def fixed_decisions(config: EnvConfig, choice: FspChoice | None) -> FLOAT:
         if market not in config.markets:
             fixed[list(market_columns(market))] = 0.0
     if choice is not None:
-        for share in choice.closed:
-            fixed[[share, share + 2]] = 0.0  # and its price
-        fixed[v.CONSENTS] = float(choice.consents)
+        closed = np.array(choice.closed, np.int64)
+        fixed[closed] = 0.0
+        fixed[closed[closed < v.CONSENT_UP] + 2] = 0.0  # the prices of shares
     return fixed
 
 

@@ -57,6 +57,7 @@ MARKET_TITLES = {
     "dso_paid_eur": "DSO pays FSPs",
     "tso_paid_eur": "TSO pays FSPs",
     "counter_eur": "DSO pays for opposite energy",
+    "tso_fee_eur": "TSO pays fees of forwarding",
 }
 """What the engine sums per world; it belongs to a scenario, not to an FSP (`runner.Run.worlds`)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -104,28 +105,26 @@ def crowded(lib: Library) -> Library:
     return Library(**{**busy(lib, seed=3).__dict__, "local": local})
 
 
-@pytest.fixture(scope="module")
-def worlds() -> dict[str, tuple[tuple[Portfolio, ...], Library, Network | None]]:
-    """Portfolios, library and network by population."""
-    out = {}
-    for k, name in enumerate(POPULATIONS):
-        portfolios, network = population(name), load_network("norflex") if name == "network" else None
-        if network is not None:
-            portfolios = tuple(portfolios[i] for i in compile_network(network, portfolios).order)
-        keys = scenario_keys("train", len(POPULATIONS) * WORLDS, seed=13)[k * WORLDS : (k + 1) * WORLDS]
-        out[name] = portfolios, crowded(generate(keys, portfolios=portfolios, network=network, days=1)), network
-    return out
+@cache
+def world(name: str, days: int) -> tuple[tuple[Portfolio, ...], Library, Network | None]:
+    """Return portfolios, library and network of a population."""
+    portfolios, network = population(name), load_network("norflex") if name == "network" else None
+    if network is not None:
+        portfolios = tuple(portfolios[i] for i in compile_network(network, portfolios).order)
+    k = POPULATIONS.index(name)
+    keys = scenario_keys("train", len(POPULATIONS) * WORLDS, seed=13)[k * WORLDS : (k + 1) * WORLDS]
+    return portfolios, crowded(generate(keys, portfolios=portfolios, network=network, days=days)), network
 
 
 @pytest.mark.parametrize(
     "number", range(len(VARIANTS)), ids=lambda i: "-".join([VARIANTS[i][0], *(k for k in VARIANTS[i][1] if k != "mfrr")])
 )
-def test_invariants_hold_whatever_is_decided(worlds, number: int):
+def test_invariants_hold_whatever_is_decided(number: int):
     name, rules = VARIANTS[number]
     setting = design(name, **rules)
     happened: Counter[str] = Counter()
     for k, kind in enumerate(POPULATIONS):
-        portfolios, lib, network = worlds[kind]
+        portfolios, lib, network = world(kind, 1 if setting.products["lfm"].gate_clock is None else 2)
         engine = Engine(setting, portfolios, lib, worlds=WORLDS, network=network)
         engine.reset(np.arange(WORLDS))
         random, tick = np.random.default_rng([number, k]), 0

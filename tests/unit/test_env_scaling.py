@@ -216,9 +216,14 @@ def test_closed_markets_and_choices_are_masked_and_decided() -> None:
     assert env.worlds._action[0, 0, v.MFRR_SHARE_UP] == env.worlds._action[0, 0, v.ID_POWER_FRAC] == 0.0
     env = made(choice="consent")
     masks = env.action_masks()
-    assert not masks[[v.MFRR_SHARE_UP, v.MFRR_PRICE_UP, v.CONSENT_UP, v.CONSENT_DN]].any()
-    env.step(-np.ones(v.ACTIONS_W))
+    assert not masks[[v.MFRR_SHARE_UP, v.MFRR_PRICE_UP]].any()
+    assert masks[[v.CONSENT_UP, v.CONSENT_DN]].all()  # which bids are shared stays with the learner
+    env.step(np.ones(v.ACTIONS_W))
     assert env.worlds._action[0, 0, [v.CONSENT_UP, v.CONSENT_DN, v.MFRR_SHARE_UP]].tolist() == [1.0, 1.0, 0.0]
+    env = made(choice="bid_itself")
+    assert not env.action_masks()[[v.CONSENT_UP, v.CONSENT_DN]].any()
+    env.step(np.ones(v.ACTIONS_W))
+    assert env.worlds._action[0, 0, [v.CONSENT_UP, v.CONSENT_DN, v.MFRR_SHARE_UP]].tolist() == [0.0, 0.0, 1.0]
     env = made(choice="leave", markets="lfm")
     assert not env.action_masks().any()
 
