@@ -10,7 +10,7 @@ from typing import Any
 from stacking import columns as c
 from stacking import state as s
 from stacking.build import law
-from stacking.passed import asked_column
+from stacking.gates.passed import asked_column
 from stacking.settlement import forwarded_price
 from stacking.state import ahead, cell, column, early_cell, early_sold_mw, hour_cell
 from stacking.units import MTU_H, MTU_PER_HOUR

@@ -12,9 +12,9 @@ from .assets.fleet import cars_at_end, charge_fleet, fleet_consumption_mw
 from .assets.load import run_load
 from .build import law, part
 from .columns import background_column
-from .coordination import doubly_sold_mw
+from .gates.offers import doubly_sold_mw
+from .gates.passed import asked_column
 from .lookahead import position_mw, split_order
-from .passed import asked_column
 from .settlement import (
     apart_shortfalls_mw,
     between,

@@ -17,13 +17,13 @@ from .compile import compile_design, compile_portfolios
 from .config import Design
 from .errors import StackingError
 from .exogenous import exogenous
+from .gates.pools import link_pools
+from .gates.procurement import NODES_W, bids_needed
 from .kernel import BLOCK, advance
 from .markets import joint
 from .markets.merit_order import OFFER_W
 from .network import Network, compile_network, default_network
-from .pools import link_pools
 from .portfolio import Portfolio
-from .procurement import NODES_W, bids_needed
 
 if TYPE_CHECKING:
     from .scenario import Library

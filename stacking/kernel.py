@@ -16,12 +16,12 @@ from . import columns as c
 from . import flows as f
 from . import layout as v
 from . import state as s
-from .bidding import take_bids
 from .build import law, prange, touch
-from .clearing import clearings
 from .delivery import deliver_row
+from .gates.bidding import take_bids
+from .gates.clearing import clearings
+from .gates.pools import share_failure
 from .observe import look
-from .pools import share_failure
 from .turning import begin, turn_row, turn_world
 
 LINE = 64  # bytes that a cache loads at once

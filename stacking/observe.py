@@ -8,7 +8,7 @@ from . import columns as c
 from . import layout as v
 from . import state as s
 from .build import law, part
-from .early import day_gate_due, day_room_mw
+from .gates.early import day_gate_due, day_room_mw
 from .lookahead import free_power, known_mw, known_sale_mw, passed_mw
 from .state import ahead, hour_cell, slot_of
 from .units import MTU_PER_HOUR

@@ -11,9 +11,9 @@ from .assets.fleet import change_cars, renew_envelope, unplug_all
 from .build import law, part
 from .columns import background_column
 from .delivery import settle_cars, settle_terminal, settled_imbalance_price
-from .early import bring_day, bring_shift, forget_early, is_over
+from .gates.early import bring_day, bring_shift, forget_early, is_over
+from .gates.passed import asked_column
 from .lookahead import position_mw, publish_market
-from .passed import asked_column
 from .ring import forget_hour, move_row, move_slots, take_plan
 from .state import cell, column, slot_of
 from .units import MTU_PER_HOUR, POWER_EPSILON_MW

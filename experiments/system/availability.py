@@ -1,14 +1,15 @@
-"""The award of local availability in a step, by the law of `stacking.awarding`; what is not awarded is returned."""
+"""The award of local availability in a step, by the law of `stacking.gates.awarding`; what is not awarded is returned."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stacking import awarding, codes
+from stacking import codes
 from stacking import columns as c
 from stacking import flows as f
 from stacking import state as s
+from stacking.gates.awarding import award as award_availability
 from stacking.state import column
 from stacking.units import MTU_H
 
@@ -19,7 +20,7 @@ def award(books: Books, gate: NDArray[np.int64]) -> None:
     """Award what the DSO asks for; the cut of each offer is what was refused of it."""
     lead, count = int(gate[s.LEAD]), int(gate[s.COUNT])
     before = _offered(books, lead, count)
-    awarding.award(
+    award_availability(
         gate, books.now, books.tick + lead, books.rules, books.engine.compiled.curves[c.LFM], books.spans, books.local,
         books.local_hourly, books.background_priority, books.priority, books.params, books.ring, books.offers, books.spare,
         books.flow,

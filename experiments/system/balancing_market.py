@@ -14,10 +14,11 @@ from stacking import columns as c
 from stacking import flows as f
 from stacking import state as s
 from stacking.columns import background_column
-from stacking.coordination import gather_offers
-from stacking.eligibility import strike_pool
-from stacking.forwarding import fit_offers
-from stacking.grid import buy_within_limits, count_refused
+from stacking.gates.eligibility import strike_pool
+from stacking.gates.forwarding import fit_offers
+from stacking.gates.grid import buy_within_limits, count_refused
+from stacking.gates.matching import list_book, lock
+from stacking.gates.offers import gather_offers
 from stacking.markets.merit_order import (
     OFFER_ACCEPTED,
     OFFER_LEDGER,
@@ -25,7 +26,6 @@ from stacking.markets.merit_order import (
     background_alone_mw,
     shifted_need,
 )
-from stacking.matching import list_book, lock
 from stacking.units import MTU_H, POWER_EPSILON_MW
 
 from .auction import BOOL, FLOAT, Auction, missing_mw

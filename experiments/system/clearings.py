@@ -130,6 +130,6 @@ def _same(step: Step, books: Books, name: str, ours: FLOAT | float, told: FLOAT 
         raise StackingError(
             "The engine bought something else than its books say.", value=f"{ours[apart][0]!r} against {told[apart][0]!r}",
             place=f"design {step.design.name}, world {books.world}, tick {books.tick}", key=name,
-            allowed="designs whose gates clear as those of stacking/clearing.py",
+            allowed="designs whose gates clear as those of stacking/gates/clearing.py",
             remedy="The system side cannot be measured for this design.",
         )  # fmt: skip

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from stacking import columns as c
 from stacking import state as s
-from stacking.forwarding import forward_unsold
+from stacking.gates.forwarding import forward_unsold
+from stacking.gates.reselling import resell as sell_intraday
 from stacking.lookahead import column
-from stacking.reselling import resell as sell_intraday
 
 from .books import Books
 

@@ -19,11 +19,8 @@ from stacking import flows as f
 from stacking import state as s
 from stacking.build import build
 from stacking.columns import background_column
-from stacking.coordination import beyond_mw, gather_offers
-from stacking.markets import joint as j
-from stacking.markets.cost_split import clear_and_split
-from stacking.markets.merit_order import OFFER_ROW, background_alone_mw
-from stacking.procurement import (
+from stacking.gates.offers import beyond_mw, gather_offers
+from stacking.gates.procurement import (
     ASKED_LOWER_MW,
     NODES_W,
     add_balancing,
@@ -35,6 +32,9 @@ from stacking.procurement import (
     penalties,
     set_limits,
 )
+from stacking.markets import joint as j
+from stacking.markets.cost_split import clear_and_split
+from stacking.markets.merit_order import OFFER_ROW, background_alone_mw
 from stacking.units import MTU_H, POWER_EPSILON_MW
 
 from .auction import BOOL, FLOAT, Auction

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from stacking import columns as c
 from stacking import flows as f
 from stacking import state as s
-from stacking.clearing import mean_price
 from stacking.columns import background_column
-from stacking.coordination import beyond_mw, gather_local
-from stacking.forwarding import fit_offers
-from stacking.local_need import told_margin_mw
+from stacking.gates.clearing import mean_price
+from stacking.gates.forwarding import fit_offers
+from stacking.gates.local_need import told_margin_mw
+from stacking.gates.offers import beyond_mw, gather_local
 from stacking.markets.merit_order import OFFER_ACCEPTED, OFFER_ROW, accept, background_alone_mw
 from stacking.units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 

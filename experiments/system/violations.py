@@ -9,7 +9,7 @@ from stacking import columns as c
 from stacking import flows as f
 from stacking import state as s
 from stacking.columns import background_column
-from stacking.grid import count_violations, others_mw
+from stacking.gates.grid import count_violations, others_mw
 from stacking.invariants.step import Step
 from stacking.units import MTU_H, POWER_EPSILON_MW
 

@@ -20,9 +20,9 @@ from stacking import state as s
 from stacking.columns import background_column
 from stacking.config import Design
 from stacking.engine import Engine
+from stacking.gates.pools import share_failure
 from stacking.invariants import check_step
 from stacking.network import Network, network_from
-from stacking.pools import share_failure
 from stacking.portfolio import Portfolio
 from stacking.scenario import Library
 

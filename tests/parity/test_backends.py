@@ -114,7 +114,7 @@ def test_serial_and_parallel_are_separate_entries():
     ("place", "name", "edited"),
     [
         ("stacking.delivery", "penalty_eur", law(lambda factor, price, mwh: -2.0 * factor * abs(price) * abs(mwh))),
-        ("stacking.coordination", "POWER_EPSILON_MW", 1e-6),  # a constant imported by name
+        ("stacking.gates.offers", "POWER_EPSILON_MW", 1e-6),  # a constant imported by name
         ("stacking.state", "PAST", 3),  # a constant of a module
         ("stacking.assets.battery", "power_for_drain_mw", law(lambda drain, into, out: drain / out)),  # two modules away
     ],

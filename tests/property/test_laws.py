@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stacking import state as s
 from stacking.assets.battery import deliverable_mw, drain_mwh, power_for_drain_mw, terminal_value_eur
 from stacking.compile import lead_mtu
+from stacking.gates.quantity import round_down
 from stacking.markets.merit_order import (
     OFFER_ACCEPTED,
     OFFER_KEY,
@@ -25,7 +26,6 @@ from stacking.markets.merit_order import (
     sort_offers,
     step_price,
 )
-from stacking.quantity import round_down
 from stacking.settlement import forwarded_price, local_pay_eur, overlap_mw, shortfall_shares_mw
 from stacking.units import MTU_H
 

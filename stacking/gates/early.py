@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import codes
-from . import columns as c
-from . import flows as f
-from . import layout as v
-from . import state as s
-from .assets.battery import content_span_mwh, renew_reach
-from .build import law, part
-from .columns import background_column
-from .local_need import told_margin_mw
-from .lookahead import set_ahead, set_cell
-from .markets.day_ahead import hour_column, set_plan
-from .markets.merit_order import (
+from .. import codes
+from .. import columns as c
+from .. import flows as f
+from .. import layout as v
+from .. import state as s
+from ..assets.battery import content_span_mwh, renew_reach
+from ..build import law, part
+from ..columns import background_column
+from ..lookahead import set_ahead, set_cell
+from ..markets.day_ahead import hour_column, set_plan
+from ..markets.merit_order import (
     OFFER_ACCEPTED,
     OFFER_KEY,
     OFFER_LEDGER,
@@ -31,9 +30,10 @@ from .markets.merit_order import (
     background_alone_mw,
     sort_offers,
 )
+from ..state import column, early_cell, early_sold_mw, hour_cell, set_consent, set_early
+from ..units import MTU_PER_HOUR, POWER_EPSILON_MW
+from .local_need import told_margin_mw
 from .quantity import tradable_mw
-from .state import column, early_cell, early_sold_mw, hour_cell, set_consent, set_early
-from .units import MTU_PER_HOUR, POWER_EPSILON_MW
 
 
 @law
@@ -101,7 +101,7 @@ def clear_day(
     """Clear the local markets of the next day, from leaves to root: the hours with the largest forecast need first.
 
     The DSO buys on its forecast, once. What is sold becomes part of the battery's schedule of physics, so that everything later
-    keeps its energy; the position that is traded day-ahead does not hold it. Args: as in `stacking.clearing.clear_local`.
+    keeps its energy; the position that is traded day-ahead does not hold it. Args: as in `stacking.gates.clearing.clear_local`.
     """
     first, last = (tick + day[c.DAY_LEFT]) // MTU_PER_HOUR, tick // MTU_PER_HOUR + day[c.NEXT_DAY_HOURS]
     for hour in range(first, last):

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import codes
-from . import columns as c
-from . import flows as f
-from . import state as s
-from .build import law, part
-from .eligibility import is_member
-from .lookahead import (
+from .. import codes
+from .. import columns as c
+from .. import flows as f
+from .. import state as s
+from ..build import law, part
+from ..lookahead import (
     add_ahead,
     fleet_consumption_mw,
     free_power,
@@ -22,7 +21,7 @@ from .lookahead import (
     reserve,
     set_cell,
 )
-from .markets.merit_order import (
+from ..markets.merit_order import (
     OFFER_ACCEPTED,
     OFFER_KEY,
     OFFER_LEDGER,
@@ -30,11 +29,12 @@ from .markets.merit_order import (
     OFFER_PRIORITY,
     OFFER_ROW,
 )
+from ..settlement import overlap_mw
+from ..state import ahead, cell, column, consented, slot_of, wide
+from ..units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
+from .eligibility import is_member
 from .passed import asked_column
 from .quantity import tradable_mw
-from .settlement import overlap_mw
-from .state import ahead, cell, column, consented, slot_of, wide
-from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 
 
 @part

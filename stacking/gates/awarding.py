@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import codes
-from . import columns as c
-from . import flows as f
-from . import state as s
-from .build import law, part
-from .columns import background_column
-from .coordination import beyond_mw, gather_local
+from .. import codes
+from .. import columns as c
+from .. import flows as f
+from .. import state as s
+from ..build import law, part
+from ..columns import background_column
+from ..lookahead import set_cell, trim_reserve
+from ..markets.merit_order import OFFER_ACCEPTED, OFFER_ROW, accept, sort_offers
+from ..state import cell, column, slot_of
+from ..units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 from .local_need import told_margin_mw
-from .lookahead import set_cell, trim_reserve
-from .markets.merit_order import OFFER_ACCEPTED, OFFER_ROW, accept, sort_offers
-from .state import cell, column, slot_of
-from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
+from .offers import beyond_mw, gather_local
 
 
 @part
@@ -29,7 +29,7 @@ def award(
 ) -> None:  # fmt: skip
     """Award the cheapest local bids of a block up to the forecast need of each area; all others are returned.
 
-    Other people's supply is awarded beside them, at its own prices. Args: as in `stacking.clearing.clear_local`.
+    Other people's supply is awarded beside them, at its own prices. Args: as in `stacking.gates.clearing.clear_local`.
     """
     count, slot = gate[s.COUNT], slot_of(first, tick)
     for a in range(areas.shape[0]):

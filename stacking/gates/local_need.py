@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import columns as c
-from .build import law
+from .. import columns as c
+from ..build import law
 
 
 @law

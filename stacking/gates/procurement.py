@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import columns as c
-from . import flows as f
-from . import state as s
-from .build import law, part
-from .columns import background_column
-from .coordination import beyond_mw, book_sales, gather_offers
-from .markets import joint as j
-from .markets.joint import clear_jointly
-from .markets.merit_order import OFFER_ACCEPTED, OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW, background_alone_mw, step_price
-from .state import slot_of
-from .units import MTU_H, POWER_EPSILON_MW
+from .. import columns as c
+from .. import flows as f
+from .. import state as s
+from ..build import law, part
+from ..columns import background_column
+from ..markets import joint as j
+from ..markets.joint import clear_jointly
+from ..markets.merit_order import OFFER_ACCEPTED, OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW, background_alone_mw, step_price
+from ..state import slot_of
+from ..units import MTU_H, POWER_EPSILON_MW
+from .offers import beyond_mw, book_sales, gather_offers
 
 ASKED_LOWER_MW, ASKED_UPPER_MW = j.AREAS_W, j.AREAS_W + 1
 NODES_W = j.AREAS_W + 2
@@ -53,7 +53,7 @@ def procure_jointly(
         at: (SERIES_W,) of the MTU; areas: (area, AREAS_W); local: (area, mtu, LOCAL_W).
         prices: (area + 1, AREA_W), the last row is the root's; written.
         offers, spare: memory, a row for each portfolio; bids, nodes, pieces, links, lists: memory of `clear_jointly`.
-        others: as in `stacking.coordination.clear_balancing`.
+        others: as in `stacking.gates.offers.clear_balancing`.
     """
     slot, root = slot_of(first, tick), areas.shape[0]
     up, down = gather_offers(rules, ring, priority, c.MFRR, 0, slot, 0, params.shape[0], False, offers), 0

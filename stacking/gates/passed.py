@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import codes
-from . import columns as c
-from . import flows as f
-from . import layout as v
-from . import state as s
-from .build import law
-from .lookahead import add_ahead, set_cell, split_order, trim_reserve, unsold_behind_mw
+from .. import codes
+from .. import columns as c
+from .. import flows as f
+from .. import layout as v
+from .. import state as s
+from ..build import law
+from ..lookahead import add_ahead, set_cell, split_order, trim_reserve, unsold_behind_mw
+from ..state import cell, column, set_consent
+from ..units import MTU_H, POWER_EPSILON_MW
 from .quantity import tradable_mw
-from .state import cell, column, set_consent
-from .units import MTU_H, POWER_EPSILON_MW
 
 
 @law

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import codes
-from . import columns as c
-from . import flows as f
-from . import state as s
-from .build import law, part
+from .. import codes
+from .. import columns as c
+from .. import flows as f
+from .. import state as s
+from ..build import law, part
+from ..lookahead import add_ahead, position_mw, set_cell, split_order, unsold_behind_mw
+from ..state import cell, column, consented, slot_of
+from ..units import MTU_H, POWER_EPSILON_MW
 from .forwarding import unsold_mw
-from .lookahead import add_ahead, position_mw, set_cell, split_order, unsold_behind_mw
-from .state import cell, column, consented, slot_of
-from .units import MTU_H, POWER_EPSILON_MW
 
 
 @part
@@ -24,7 +24,7 @@ def resell(
 
     The market is price-taking: it pays the day-ahead price of the MTU less half a spread and asks it plus half a spread, as for
     trades of one's own (rule 9); a bid is sold whole if its price is met. Asking and opting out are counted once, at the last
-    receiving market that a design has. Args: as in `stacking.clearing.clearings`; first: delivery MTU.
+    receiving market that a design has. Args: as in `stacking.gates.clearing.clearings`; first: delivery MTU.
     """
     for tau in range(first, first + count):
         for d in range(2):

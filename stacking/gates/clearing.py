@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import columns as c
-from . import flows as f
-from . import state as s
+from .. import columns as c
+from .. import flows as f
+from .. import state as s
+from ..build import law, part
+from ..columns import background_column
+from ..markets.merit_order import accept, background_alone_mw, shifted_need, sort_offers
+from ..observe import is_due
+from ..state import slot_of
+from ..units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 from .again import forward_early
 from .awarding import award
-from .build import law, part
-from .columns import background_column
-from .coordination import beyond_mw, book_sales, gather_local, gather_offers
 from .early import clear_day, day_gate_due
 from .eligibility import strike_out
 from .forwarding import fit_offers, forward_unsold
 from .grid import buy_within_limits, count_violations
 from .local_need import told_margin_mw
-from .markets.merit_order import accept, background_alone_mw, shifted_need, sort_offers
 from .matching import match_book, note_book
-from .observe import is_due
+from .offers import beyond_mw, book_sales, gather_local, gather_offers
 from .procurement import procure_jointly
 from .reselling import resell
-from .state import slot_of
-from .units import MTU_H, MTU_PER_HOUR, POWER_EPSILON_MW
 
 
 @law

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import codes
-from . import columns as c
-from . import flows as f
-from . import state as s
-from .build import law, part
+from .. import codes
+from .. import columns as c
+from .. import flows as f
+from .. import state as s
+from ..build import law, part
+from ..state import cell, column
+from ..units import MTU_H, POWER_EPSILON_MW
 from .passed import withdraw
 from .quantity import tradable_mw
-from .state import cell, column
-from .units import MTU_H, POWER_EPSILON_MW
 
 
 @law

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import codes
-from . import flows as f
-from . import state as s
-from .build import law, part
+from .. import codes
+from .. import flows as f
+from .. import state as s
+from ..build import law, part
+from ..lookahead import split_order
+from ..markets.merit_order import OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW
+from ..state import ahead, cell, column, consented
+from ..units import MTU_H, POWER_EPSILON_MW
 from .eligibility import covered_mw, is_member
-from .lookahead import split_order
-from .markets.merit_order import OFFER_KEY, OFFER_MW, OFFER_PRIORITY, OFFER_ROW
 from .passed import enter
 from .pools import forward_pool
 from .quantity import tradable_mw
-from .state import ahead, cell, column, consented
-from .units import MTU_H, POWER_EPSILON_MW
 
 
 @part

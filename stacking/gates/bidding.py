@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import columns as c
-from . import layout as v
-from . import state as s
-from .assets.battery import content_span_mwh, renew_reach
-from .build import law, part
-from .coordination import take_offer, trade_intraday
+from .. import columns as c
+from .. import layout as v
+from .. import state as s
+from ..assets.battery import content_span_mwh, renew_reach
+from ..build import law, part
+from ..lookahead import position_mw
+from ..markets.day_ahead import plan_day
+from ..observe import asks_now, is_due
+from ..ring import take_plan
+from ..state import set_consent, slot_of
+from ..units import MTU_PER_HOUR
 from .early import day_gate_due, take_day_offer
-from .lookahead import position_mw
-from .markets.day_ahead import plan_day
-from .observe import asks_now, is_due
+from .offers import take_offer, trade_intraday
 from .passed import change_passed, revoke
-from .ring import take_plan
-from .state import set_consent, slot_of
-from .units import MTU_PER_HOUR
 
 
 @part

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import codes
-from . import columns as c
-from . import flows as f
-from . import state as s
-from .build import law, part
-from .columns import background_column
-from .coordination import beyond_mw
-from .markets.merit_order import OFFER_KEY, OFFER_LEDGER, OFFER_MW, OFFER_ROW, accept, sort_offers
-from .state import cell, column, slot_of
-from .units import MTU_H, POWER_EPSILON_MW
+from .. import codes
+from .. import columns as c
+from .. import flows as f
+from .. import state as s
+from ..build import law, part
+from ..columns import background_column
+from ..markets.merit_order import OFFER_KEY, OFFER_LEDGER, OFFER_MW, OFFER_ROW, accept, sort_offers
+from ..state import cell, column, slot_of
+from ..units import MTU_H, POWER_EPSILON_MW
+from .offers import beyond_mw
 
 
 @law

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import codes
-from . import columns as c
-from . import flows as f
-from . import state as s
-from .build import law, part
-from .coordination import doubly_sold_mw
-from .forwarding import fit_offers
-from .grid import buy_within_limits
-from .lookahead import add_ahead, set_cell
-from .markets.merit_order import (
+from .. import codes
+from .. import columns as c
+from .. import flows as f
+from .. import state as s
+from ..build import law, part
+from ..lookahead import add_ahead, set_cell
+from ..markets.merit_order import (
     OFFER_ACCEPTED,
     OFFER_KEY,
     OFFER_LEDGER,
@@ -26,9 +23,12 @@ from .markets.merit_order import (
     OFFER_ROW,
     shifted_need,
 )
+from ..state import ahead, cell, column, slot_of
+from ..units import MTU_H, POWER_EPSILON_MW
+from .forwarding import fit_offers
+from .grid import buy_within_limits
+from .offers import doubly_sold_mw
 from .passed import enter
-from .state import ahead, cell, column, slot_of
-from .units import MTU_H, POWER_EPSILON_MW
 
 
 @law
@@ -53,7 +53,7 @@ def match_book(
         gate: (GATE_W,); tick: now; first: delivery MTU.
         curve, at: other people's balancing supply; at: (SERIES_W,) of the MTU.
         before: (portfolio, 2) local sales when the tick began.
-        others: as in `stacking.clearing.clear_balancing`.
+        others: as in `stacking.gates.clearing.clear_balancing`.
     """
     slot, forecast = slot_of(first, tick), at[c.NEED_FORECAST]
     up, down = shifted_need(max(0.0, forecast), max(0.0, -forecast), world[s.SHIFT_KNOWN + slot])

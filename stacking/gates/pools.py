@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import codes
-from . import flows as f
-from . import state as s
-from .build import law, part
-from .config import Rules
-from .markets.merit_order import OFFER_MW, OFFER_ROW, sort_offers
+from .. import codes
+from .. import flows as f
+from .. import state as s
+from ..build import law, part
+from ..config import Rules
+from ..markets.merit_order import OFFER_MW, OFFER_ROW, sort_offers
+from ..portfolio import Portfolio
+from ..units import MTU_H, POWER_EPSILON_MW
 from .passed import enter
-from .portfolio import Portfolio
 from .quantity import tradable_mw
-from .units import MTU_H, POWER_EPSILON_MW
 
 
 def link_pools(rules: Rules, portfolios: Sequence[Portfolio], area: NDArray[np.int64], params: NDArray[np.float64]) -> None:

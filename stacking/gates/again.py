@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import codes
-from . import columns as c
-from . import flows as f
-from . import state as s
-from .build import law, part
+from .. import codes
+from .. import columns as c
+from .. import flows as f
+from .. import state as s
+from ..build import law, part
+from ..lookahead import free_power, reserve, set_cell
+from ..state import cell, column, slot_of
+from ..units import MTU_H, POWER_EPSILON_MW
 from .early import hold_sold
 from .forwarding import forward_unsold, unsold_mw
-from .lookahead import free_power, reserve, set_cell
-from .state import cell, column, slot_of
-from .units import MTU_H, POWER_EPSILON_MW
 
 
 @part
@@ -23,7 +23,7 @@ def forward_early(
 ) -> None:  # fmt: skip
     """Forward what is unsold for the MTU that has just come within reach; what the day plan has used meanwhile is refused.
 
-    Args: as in `stacking.forwarding.forward_unsold`; first: the MTU; same_day: whether it is of this local day.
+    Args: as in `stacking.gates.forwarding.forward_unsold`; first: the MTU; same_day: whether it is of this local day.
     """
     slot = slot_of(first, tick)
     for row in range(params.shape[0]):

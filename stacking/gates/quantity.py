@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import state as s
-from .build import law
-from .units import POWER_EPSILON_MW
+from .. import state as s
+from ..build import law
+from ..units import POWER_EPSILON_MW
 
 
 @law
