@@ -70,9 +70,23 @@ class CoPlayers:
         population.start(keys)
         self._cohorts.append(Cohort(population, worlds.copy(), np.ones(len(worlds), np.bool_)))
 
-    def act(self, observation: NDArray[np.float32], mask: NDArray[np.bool_], action: NDArray[np.float64]) -> None:
-        """Write the decisions of the others into an action, (B, F, ACTIONS_W)."""
+    def act(
+        self,
+        observation: NDArray[np.float32],
+        mask: NDArray[np.bool_],
+        action: NDArray[np.float64],
+        worlds: Ints | None = None,
+    ) -> None:
+        """Write the decisions of the others into an action, (B, F, ACTIONS_W).
+
+        Args:
+            observation, mask: (B, F, ...) of the engine.
+            action: (B, F, ACTIONS_W), written at their rows.
+            worlds: those that have just begun, if only they are asked.
+        """
         for cohort in self._cohorts:
+            if worlds is not None and not np.isin(cohort.worlds, worlds).all():
+                continue
             at = np.ix_(cohort.worlds, self.rows)
             decided = cohort.population.act(observation[at], mask[at])
             action[np.ix_(cohort.worlds[cohort.live], self.rows)] = decided[cohort.live]

@@ -15,11 +15,14 @@ from stacking.scenario import Library
 from stacking.scenario.generator import MAX_DAYS
 
 from ..agents.consent import FspChoice
+from ..agents.strategies import ACTION_LAYOUT
 
 Market = Literal["da", "id", "lfm", "mfrr"]
+ACTION_NAMES = ACTION_LAYOUT.names
 MARKETS: tuple[Market, ...] = ("da", "id", "lfm", "mfrr")
 Count = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Reach = Annotated[float, Field(gt=0, le=2)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -59,7 +62,13 @@ class EnvConfig(Record):
         reward: `settlement`: cash of the MTU that was settled; `award`: sales and purchases count when they are made, episode
             sums are the same; `risk`: mean-CVaR of the episode's cash, see `stacking.envs.rewards`.
         reward_scale_eur: EUR that are a reward of 1.
-        reward_baseline: `do_nothing` subtracts what the same FSP earns on the same scenario when all FSPs do nothing.
+        reward_baseline: `do_nothing` subtracts what the same FSP earns on the same scenario when all FSPs do nothing; the name
+            of another strategy what it earns when learners play that and the others what they play: rewards add up to the gain
+            over it.
+        advice: name of a strategy (or FILE.py:Class, or a policy): what it would decide is part of the observation, and a
+            decision is a change of it (`stacking.envs.advice`); with all changes 0 the learner plays that strategy.
+        reach: decision -> how far a change of 1 leads, in the numbers of -1..1 that a decision has without advice.
+        mask_seen: what is open is part of the observation, so that a policy finds there what it may decide.
         risk_weight, risk_tail_frac, risk_threshold_eur: of the risk-aware reward.
         levels: number of levels of each decision: actions are whole numbers then (MultiDiscrete).
         info: `full` adds cash, refusals, consent to every step's info, `light` keeps to masks and episode sums.
@@ -92,7 +101,10 @@ class EnvConfig(Record):
 
     reward: Literal["settlement", "award", "risk"] = "settlement"
     reward_scale_eur: Positive = 100.0
-    reward_baseline: Literal["none", "do_nothing"] = "none"
+    reward_baseline: Text = "none"
+    advice: Text | None = None
+    reach: Mapping[str, Reach] = Field(default_factory=dict)
+    mask_seen: StrictBool = False
     risk_weight: Fraction = 0.5
     risk_tail_frac: Annotated[float, Field(gt=0, le=1)] = 0.05
     risk_threshold_eur: Number | None = None
@@ -113,6 +125,11 @@ class EnvConfig(Record):
                 "risk_threshold_eur goes with reward = 'risk': cash of an episode below which it is a bad one, for example "
                 "the 5 % quantile of a strategy that you know"
             )
+        if self.reach and self.advice is None:
+            raise ValueError("reach goes with advice: without it a decision is no change of anything")
+        unknown = [name for name in self.reach if name not in ACTION_NAMES]
+        if unknown:
+            raise ValueError(f"reach names no decision: {unknown[0]}; decisions are {', '.join(ACTION_NAMES)}")
         if self.split == "all" and not self.prices and self.library is None:
             raise ValueError("split = 'all' is for price files; generated scenarios have train, validation and test")
         drawn = [key for key in ("prices", "timezone", "world", "scenarios") if getattr(self, key)]

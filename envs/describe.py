@@ -50,7 +50,7 @@ def describe(name: str, config: str | Path | Mapping[str, Any] | None = None, **
 
 
 def _reward(config: EnvConfig) -> str:
-    less = ", less what doing nothing earns" if config.reward_baseline == "do_nothing" else ""
+    less = "" if config.reward_baseline == "none" else f", less what {config.reward_baseline} earns"
     return f"{config.reward}{less}; 1 = {config.reward_scale_eur:g} EUR"
 
 

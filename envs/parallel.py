@@ -61,7 +61,7 @@ class StackingParallelEnv(ParallelEnv):
         self.config, self.render_mode = env_config(config, settings), render_mode
         self.worlds = Worlds(self.config, 1, everybody=True)
         self.possible_agents, self.agents = list(self.worlds.names), []
-        self.observation_spaces = {p.name: observation_space(p) for p in self.worlds.portfolios}
+        self.observation_spaces = {p.name: observation_space(p, self.config) for p in self.worlds.portfolios}
         self.action_spaces: dict[str, spaces.Space] = {name: action_space(self.config.levels) for name in self.worlds.names}
         self._seeded = False
 

@@ -9,7 +9,9 @@
   a-quantile of R (Rockafellar and Uryasev, Optimization of conditional value-at-risk, Journal of Risk 2 (2000), 21-41).
 
 With the baseline `do_nothing` the cash of the same FSP in the same MTU of the same scenario is subtracted, all FSPs doing
-nothing: the sum of an episode is then the flex revenue of every table of this project.
+nothing: the sum of an episode is then the flex revenue of every table of this project. With that of another strategy it is the
+cash of learners who play that strategy beside the same others: the sum of an episode is the gain over it, and what prices do to
+both alike is no noise any more. A baseline depends on nothing that is decided, so it changes no preference among policies.
 """
 
 from __future__ import annotations
@@ -24,13 +26,18 @@ from stacking import columns as c
 from stacking import state as s
 from stacking.build import build
 from stacking.engine import Engine
-from stacking.network import Network
 
 from .claims import claims
+from .co_players import CoPlayers
 from .config import EnvConfig
+from .learned import named_strategy
+from .scene import Scene
 
 FLOAT = NDArray[np.float64]
 INT = NDArray[np.int64]
+
+
+IDLE = "do_nothing"
 
 
 def utility(cash_eur: FLOAT, weight: float, tail_frac: float, threshold_eur: float) -> FLOAT:
@@ -50,12 +57,12 @@ class Rewards:
         config: kind, scale and terms.
         engine: stepped by others; `step` is called after each of its steps, `restart` after each of its resets.
         rows: (L,) portfolios that learn.
-        network: where the portfolios stand.
+        scene: what the environment is made of.
     """
 
-    def __init__(self, config: EnvConfig, engine: Engine, rows: INT, network: Network) -> None:
+    def __init__(self, config: EnvConfig, engine: Engine, rows: INT, scene: Scene) -> None:
         self.config, self.engine, self.rows = config, engine, rows
-        self._idle = idle_cash(engine, rows, network) if config.reward_baseline == "do_nothing" else None
+        self._idle = None if config.reward_baseline == "none" else baseline_cash(config.reward_baseline, engine, rows, scene)
         self._claims: Callable[..., Any] = build(claims, "python" if config.backend == "python" else "serial")
         self._before = np.zeros((engine.worlds, len(rows)))
         self._worth = np.zeros_like(self._before)
@@ -102,16 +109,29 @@ class Rewards:
         return self._worth
 
 
-def idle_cash(engine: Engine, rows: INT, network: Network) -> tuple[FLOAT, FLOAT]:
-    """Return what FSPs earn when all do nothing: cash of each tick (S, T, L), and of all ticks before (S, T + 1, L), EUR."""
+def baseline_cash(name: str, engine: Engine, rows: INT, scene: Scene) -> tuple[FLOAT, FLOAT]:
+    """Return what learners earn when they play a strategy: cash of each tick (S, T, L) and of all before (S, T + 1, L), EUR.
+
+    Args:
+        name: `do_nothing`, which all FSPs play then, or that of another strategy, beside which the others play their own.
+        engine: of the environment.
+        rows: (L,) portfolios that learn.
+        scene: what the environment is made of.
+    """
     library, ticks = engine.library, engine.library.series.shape[1]
-    idle = Engine(engine.design, engine.portfolios, library, len(library), engine.backend, network)
-    idle.reset(np.arange(len(library)))
-    cash = np.zeros((len(library), ticks, len(rows)))
-    nothing = np.zeros(idle.mask.shape)  # what do_nothing decides
+    played = Engine(engine.design, engine.portfolios, library, len(library), engine.backend, scene.network)
+    everywhere = np.arange(len(library))
+    played.reset(everywhere)
+    strategy = named_strategy(name)
+    others = {} if name == IDLE else {**scene.others, **{int(row): strategy for row in rows}}
+    players = CoPlayers(others, [p.name for p in engine.portfolios], engine.compiled.layout)
+    if others:
+        players.start(everywhere, [str(key) for key in library.keys])
+    cash, action = np.zeros((len(library), ticks, len(rows))), np.zeros(played.mask.shape)
     for tick in range(ticks):
-        idle.step(nothing)
-        cash[:, tick] = idle.reward[:, rows]
+        players.act(played.observation, played.mask, action)
+        played.step(action)
+        cash[:, tick] = played.reward[:, rows]
     total = np.zeros((len(library), ticks + 1, len(rows)))
     np.cumsum(cash, axis=1, out=total[:, 1:])
     return cash, total

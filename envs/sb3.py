@@ -14,21 +14,30 @@ from stacking.errors import StackingError
 
 from .vector import StackingVectorEnv
 
+ENDS = ("truncated", "terminated")
+
 
 class Sb3VecEnv(VecEnv):
     """A `VecEnv` over the rows of a `StackingVectorEnv`: `PPO("MlpPolicy", Sb3VecEnv(make_vec(...)))`.
 
-    Episodes end by time alone, so every end is `TimeLimit.truncated`, and algorithms go on from the value of
-    `terminal_observation`. `infos[i]["episode"]` holds return and length at the end of an episode, and its `net_eur`.
+    Episodes end by time alone, so by default every end is `TimeLimit.truncated`, and algorithms go on from the value of
+    `terminal_observation`. Where ends are `terminated` nothing is expected behind them: the time left is observed and the content
+    that is left has been paid for, so the cash is complete (Pardo et al., Time limits in reinforcement learning, ICML 2018).
+    `infos[i]["episode"]` holds return and length at the end of an episode, and its `net_eur`.
 
     Args:
         env: the vector environment, whose rows begin again in the same step.
+        ends: "truncated" or "terminated".
 
     Raises:
-        StackingError: if they do not.
+        StackingError: if they do not, or for another end.
     """
 
-    def __init__(self, env: StackingVectorEnv) -> None:
+    def __init__(self, env: StackingVectorEnv, ends: str = "truncated") -> None:
+        if ends not in ENDS:
+            raise StackingError("Episodes do not end like this.", place="Sb3VecEnv", key="ends", value=ends,
+                                allowed=", ".join(ENDS))  # fmt: skip
+        self._truncated = ends == "truncated"
         if env.metadata["autoreset_mode"] is not AutoresetMode.SAME_STEP:
             raise StackingError("The rows begin again in the next step.", place="Sb3VecEnv", key="autoreset_mode",
                                 allowed="SameStep", remedy="Leave autoreset_mode out.")  # fmt: skip
@@ -59,7 +68,7 @@ class Sb3VecEnv(VecEnv):
             done = {"r": float(self._sums[i]), "l": int(self._steps[i]), "t": round(time.time() - self._began, 6)}
             net = float(told["final_info"]["net_eur"][i])
             infos[i] = {
-                "TimeLimit.truncated": True,
+                "TimeLimit.truncated": self._truncated,
                 "terminal_observation": told["final_obs"][i],
                 "episode": done,
                 "net_eur": net,

@@ -90,6 +90,26 @@ def number_of(value: float, low: float, high: float) -> float:
 
 
 @law
+def changed(advice: float, change: float, reach: float) -> float:
+    """Return the number of a decision that is a change of what an adviser decides: advice + reach x change, inside -1..1.
+
+    >>> changed(-1.0, 0.5, 2.0), changed(0.5, 1.0, 1.0)
+    (0.0, 1.0)
+    """
+    return min(max(advice + reach * change, -1.0), 1.0)
+
+
+@law
+def change_of(number: float, advice: float, reach: float) -> float:
+    """Return the change of -1..1 that leads to a number, or nearest to it.
+
+    >>> change_of(0.0, -1.0, 2.0), change_of(1.0, -1.0, 0.5)
+    (0.5, 1.0)
+    """
+    return min(max((number - advice) / reach, -1.0), 1.0)
+
+
+@law
 def plain(value: float, rate: float) -> float:
     """Return what a network sees of a number of known size: value x rate.
 
@@ -177,6 +197,30 @@ def to_physical(
                     if price != asked and action[b, row, int(prices[m, SHARE])] > 0.0:
                         clipped[b, i] += 1
                     action[b, row, k] = price
+
+
+def to_changed(given: Any, advised: Any, reach: Any, is_open: Any, out: Any, fault: Any) -> None:
+    """Write the numbers of decisions that are changes of what an adviser decides.
+
+    Args:
+        given: (world, learner, ACTIONS_W) changes of -1..1.
+        advised: (world, learner, ACTIONS_W) numbers of the adviser's decisions.
+        reach: (ACTIONS_W,) how far a change of 1 leads.
+        is_open: (world, learner, ACTIONS_W) decisions that are the learner's.
+        out: (world, learner, ACTIONS_W), written; 0 in closed columns.
+        fault: as in `to_physical`.
+    """
+    fault[0] = -1
+    for b in range(given.shape[0]):
+        for i in range(given.shape[1]):
+            for k in range(given.shape[2]):
+                out[b, i, k] = 0.0
+                if is_open[b, i, k]:
+                    x = given[b, i, k]
+                    if not (-1.0 <= x <= 1.0):
+                        fault[0], fault[1], fault[2] = b, i, k
+                        return
+                    out[b, i, k] = changed(advised[b, i, k], x, reach[k])
 
 
 def to_numbers(action: Any, observation: Any, mask: Any, bounds: Any, prices: Any, out: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stacking.catalogue import changed_design, default_portfolios, load_portfolios
+from stacking.catalogue import PARTS, changed_design, default_portfolios, load_portfolios
 from stacking.config import Design, validated
 from stacking.errors import StackingError
 from stacking.network import Network, compile_network, default_network, load_network
@@ -15,14 +15,12 @@ from stacking.portfolio import Portfolio
 from stacking.scenario import Library
 
 from ..agents.drawn import draw_population
-from ..agents.parameters import shipped_parameters
 from ..agents.players import Players, mixed_strategies, population_and_count
-from ..agents.strategies import Strategy, load_strategy, make_strategy
+from ..agents.strategies import Strategy
 from ..agents.strategies.loading import check_methods
 from .config import EnvConfig
+from .learned import named_strategy
 from .scenarios import scenario_library
-
-PARTS = ("battery", "fleet", "load")
 
 
 @dataclass(frozen=True)
@@ -113,11 +111,10 @@ def chosen_portfolios(given: Any) -> Sequence[Portfolio]:
     Raises:
         StackingError: for anything else.
     """
-    if given is None or given == "default":
+    if given is None:
         return default_portfolios()
-    if isinstance(given, str) and given in PARTS:
-        (whole,) = default_portfolios()
-        return (whole.model_copy(update={"name": given, **{part: None for part in PARTS if part != given}}),)
+    if isinstance(given, str) and given in ("default", *PARTS):
+        return load_portfolios(given)
     if isinstance(given, str | Path) and Path(given).suffix == ".toml":
         return load_portfolios(given)
     if isinstance(given, Portfolio):
@@ -156,7 +153,7 @@ def _co_players(
     if chosen is None and config.population and set(others) <= drawn:
         own = tuple(p for k, p in enumerate(portfolios) if k in drawn)
         mixed = mixed_strategies(
-            Players(network, own, population_and_count(config.population)[0], config.population_seed), _named
+            Players(network, own, population_and_count(config.population)[0], config.population_seed), named_strategy
         )
         played = dict(zip(sorted(drawn), mixed.assignment, strict=True))
         return {k: mixed.strategies[played[k]] for k in others}
@@ -176,7 +173,7 @@ def _co_players(
     out: dict[int, Strategy] = {}
     for k, each in zip(others, chosen, strict=True):
         if isinstance(each, str):
-            out[k] = made.setdefault(each, made.get(each) or _named(each))
+            out[k] = made.setdefault(each, made.get(each) or named_strategy(each))
         else:
             check_methods(each, "co_players")
             out[k] = each
@@ -191,11 +188,6 @@ def _counts(chosen: Mapping[Any, Any]) -> dict[str, int]:
                                 value=count, allowed="strategy -> whole number of 1 or more",
                                 remedy='For example co_players={"rebid": 9}.')  # fmt: skip
     return dict(chosen)
-
-
-def _named(spec: str) -> Strategy:
-    """Return a strategy by name, tuned as it is shipped, or by FILE.py:Class."""
-    return load_strategy(spec) if ":" in spec else make_strategy(spec, **shipped_parameters(spec))
 
 
 def _label(spec: str) -> str:

@@ -56,7 +56,7 @@ class StackingEnv(gymnasium.Env):
                                 allowed=f"None, {', '.join(self.metadata['render_modes'])}")  # fmt: skip
         self.config, self.render_mode = env_config(config, settings), render_mode
         self.worlds = Worlds(self.config, 1)
-        self.observation_space = observation_space(self.worlds.portfolios[0])
+        self.observation_space = observation_space(self.worlds.portfolios[0], self.config)
         self.action_space = action_space(self.config.levels)
         self._levels, self._running, self._seeded = self.config.levels is not None, False, False
         self._diary = Diary() if render_mode else None

@@ -8,7 +8,9 @@ MW of a market are of any size, so they are squashed as prices are. All of it is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import inf
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -21,6 +23,7 @@ from stacking.compile import Compiled
 from stacking.layout import Field
 from stacking.portfolio import Portfolio
 
+from .config import EnvConfig
 from .scaling import NEXT_DAY, PRICE_UNIT, plain, squashed
 
 FLOAT = NDArray[np.float64]
@@ -41,9 +44,8 @@ class Scale:
 
     def of(self, portfolio: Portfolio) -> float:
         """Return the unit for a portfolio."""
-        if self.by == "connection":
-            return portfolio.connection_mw
-        return energy_mwh(portfolio) if self.by == "energy" else self.unit
+        capacity = portfolio.battery.capacity_mwh if portfolio.battery else 0.0
+        return float(size_of(self.by, portfolio.connection_mw, capacity)) if self.by else self.unit
 
     def shown(self, value: float, portfolio: Portfolio) -> float:
         """Return what is seen of a number of a portfolio; what is infinite stays so."""
@@ -70,9 +72,9 @@ def scale_of(field: Field) -> Scale:
     return Scale(field.unit == "EUR/MWh", "", FIXED_UNITS.get(field.unit, 1.0))
 
 
-def energy_mwh(portfolio: Portfolio) -> float:
-    """Return the MWh by which a portfolio's energies are divided: its battery, else its connection for an hour."""
-    return portfolio.battery.capacity_mwh if portfolio.battery else portfolio.connection_mw
+def size_of(by: str, connection_mw: Any, capacity_mwh: Any) -> Any:
+    """Return by what MW or MWh are divided: the connection; the battery, or without one what the connection moves in an hour."""
+    return connection_mw if by == "connection" else np.where(capacity_mwh > 0.0, capacity_mwh, connection_mw)
 
 
 @dataclass(frozen=True)
@@ -86,16 +88,47 @@ class Scales:
 
 def scales_of(portfolios: tuple[Portfolio, ...]) -> Scales:
     """Return the tables for some learners."""
+    sizes = np.zeros((len(portfolios), v.OBSERVATIONS_W), np.float32)
+    sizes[:, v.CONNECTION_MW] = [p.connection_mw for p in portfolios]
+    sizes[:, v.CAPACITY_MWH] = [p.battery.capacity_mwh if p.battery else 0.0 for p in portfolios]
+    return Scales(rates_of(sizes), *series_tables())
+
+
+def rates_of(observation: NDArray[np.float32]) -> FLOAT:
+    """Return 1 / unit of each column of some rows, (n, OBSERVATIONS_W), from what they see: their connection and battery."""
+    connection = observation[:, v.CONNECTION_MW].astype(np.float64)
+    capacity = observation[:, v.CAPACITY_MWH].astype(np.float64)
+    units, columns = np.empty((len(observation), v.OBSERVATIONS_W)), _columns_by_size()
+    units[:] = columns.fixed
+    units[:, columns.connection] = size_of("connection", connection, capacity)[:, None]
+    units[:, columns.energy] = size_of("energy", connection, capacity)[:, None]
+    return 1.0 / units
+
+
+@dataclass(frozen=True)
+class _Columns:
+    fixed: FLOAT  # (OBSERVATIONS_W,) units of known size, 1 elsewhere
+    connection: INT
+    energy: INT
+
+
+@cache
+def _columns_by_size() -> _Columns:
+    scales = [scale_of(field) for field in v.observation_layout().fields]
+    by = np.array([scale.by for scale in scales])
+    fixed = np.array([scale.unit if not scale.by else 1.0 for scale in scales])
+    return _Columns(fixed, np.flatnonzero(by == "connection"), np.flatnonzero(by == "energy"))
+
+
+@cache
+def series_tables() -> tuple[INT, INT]:
+    """Return columns of any size, (Q,), and the place in this list from which numbers move on: see `Scales`."""
     fields = v.observation_layout().fields
     scales = [scale_of(field) for field in fields]
     source = {k: _source(k, fields) for k, scale in enumerate(scales) if scale.squashed}
     # a column comes before that from which its numbers move on, so that it still finds the old ones there
     large = sorted((k for k in source if source[k] < k), reverse=True) + [k for k in source if source[k] >= k]
-    return Scales(
-        rates=np.array([[1.0 / scale.of(portfolio) for scale in scales] for portfolio in portfolios]),
-        large=np.array(large, np.int64),
-        sources=np.array([large.index(source[k]) for k in large], np.int64),
-    )
+    return np.array(large, np.int64), np.array([large.index(source[k]) for k in large], np.int64)
 
 
 def _source(k: int, fields: tuple[Field, ...]) -> int:
@@ -118,12 +151,18 @@ def _series(name: str) -> tuple[str, int | None]:
     return stem, int(name[len(stem) :]) if stem != name else None
 
 
-def observation_space(portfolio: Portfolio) -> spaces.Box:
+def observation_width(config: EnvConfig) -> int:
+    """Return the number of columns of an observation: the layout, advice, mask."""
+    return v.OBSERVATIONS_W + v.ACTIONS_W * ((config.advice is not None) + config.mask_seen)
+
+
+def observation_space(portfolio: Portfolio, config: EnvConfig) -> spaces.Box:
     """Return the scaled observation of a portfolio as a flat float32 box; bounds that the layout does not know are infinite."""
     fields = v.observation_layout().fields
-    low = np.array([scale_of(f).shown(f.low, portfolio) for f in fields], np.float32)
-    high = np.array([scale_of(f).shown(f.high, portfolio) for f in fields], np.float32)
-    return spaces.Box(low, high, dtype=np.float32)
+    more = [(-1.0, 1.0)] * (v.ACTIONS_W if config.advice else 0) + [(0.0, 1.0)] * (v.ACTIONS_W if config.mask_seen else 0)
+    low = [scale_of(f).shown(f.low, portfolio) for f in fields] + [bound[0] for bound in more]
+    high = [scale_of(f).shown(f.high, portfolio) for f in fields] + [bound[1] for bound in more]
+    return spaces.Box(np.array(low, np.float32), np.array(high, np.float32), dtype=np.float32)
 
 
 def action_space(levels: int | None = None) -> spaces.Box | spaces.MultiDiscrete:

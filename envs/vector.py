@@ -77,7 +77,7 @@ class StackingVectorEnv(VectorEnv):
         self.num_envs = whole_number(num_envs, "num_envs", least=1, place="environment")
         self.config = env_config(config, settings)
         self.worlds = Worlds(self.config, self.num_envs)
-        self.single_observation_space = observation_space(self.worlds.portfolios[0])
+        self.single_observation_space = observation_space(self.worlds.portfolios[0], self.config)
         self.single_action_space = action_space(self.config.levels)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)

@@ -19,13 +19,15 @@ from stacking.engine import Engine, Snapshot
 from stacking.errors import StackingError
 
 from ..agents.consent import FspChoice
+from .advice import Advice, reach_of
 from .co_players import CohortMemory, CoPlayers
 from .config import MARKETS, EnvConfig
+from .learned import named_strategy
 from .rewards import Rewards
-from .scaling import to_numbers, to_physical, to_seen
+from .scaling import change_of, to_changed, to_numbers, to_physical, to_seen
 from .scenarios import ScenarioStreams
 from .scene import build_scene
-from .spaces import level_counts, level_masks, level_numbers, market_columns, price_table, scales_of
+from .spaces import level_counts, level_masks, level_numbers, market_columns, observation_width, price_table, scales_of
 
 BOOL = NDArray[np.bool_]
 FLOAT = NDArray[np.float64]
@@ -39,6 +41,7 @@ class Moment:
 
     engine: Snapshot
     others: tuple[CohortMemory, ...]
+    adviser: tuple[CohortMemory, ...]
     arrays: dict[str, NDArray[Any]]
 
 
@@ -53,7 +56,8 @@ class Worlds:
     Attributes:
         engine: the engine that is stepped.
         rows: (L,) its portfolios that learn; names: theirs.
-        seen: (B, L, OBSERVATIONS_W) float32, scaled; a new array after each step and reset.
+        seen: (B, L, W) float32, scaled: the layout, then advice and mask where they are part of the observation; a new array
+            after each step and reset.
         is_open: (B, L, ACTIONS_W) decisions that are theirs now; likewise.
         clipped: (B, L) prices of offers in the last action that the limits of a product cut.
     """
@@ -67,7 +71,8 @@ class Worlds:
         self.names = tuple(p.name for p in self.portfolios)
         self.others = CoPlayers(scene.others, [p.name for p in scene.portfolios], self.engine.compiled.layout)
         self.streams = ScenarioStreams(worlds, len(scene.library))
-        self.rewards = Rewards(config, self.engine, self.rows, scene.network)
+        self.rewards = Rewards(config, self.engine, self.rows, scene)
+        self.advice = self._adviser(worlds) if config.advice else None
         self._scales, self._prices = scales_of(self.portfolios), price_table(self.engine.compiled)
         self._numbers = None if config.levels is None else level_numbers(config.levels)
         self._counts = level_counts(config.levels or 2)
@@ -79,14 +84,22 @@ class Worlds:
         self._to_physical: Callable[..., Any] = build(to_physical, backend)
         self._to_numbers: Callable[..., Any] = build(to_numbers, backend)
         self._to_seen: Callable[..., Any] = build(to_seen, backend)
+        self._to_changed: Callable[..., Any] = build(to_changed, backend)
         self._action = np.zeros(self.engine.mask.shape)
         self._fixed = np.full((n, v.ACTIONS_W), np.nan)
         self.clipped = np.zeros((b, n), np.int64)
         self._fault = np.zeros(3, np.int64)
         self._last = np.full((b, n, len(self._scales.large)), np.nan, np.float32)
         self._known = np.zeros_like(self._last)
-        self.seen = np.zeros((b, n, v.OBSERVATIONS_W), np.float32)
+        self.seen = np.zeros((b, n, observation_width(self.config)), np.float32)
         self.is_open = np.zeros((b, n, v.ACTIONS_W), np.bool_)
+        self.advised, self.reach = np.zeros((b, n, v.ACTIONS_W)), reach_of(self.config.reach)
+        self._decided = np.zeros_like(self.advised)
+
+    def _adviser(self, worlds: int) -> Advice:
+        names = [p.name for p in self.scene.portfolios]
+        assert self.config.advice is not None
+        return Advice(named_strategy(self.config.advice), self.rows, names, self.engine.compiled.layout, worlds)
 
     # ---- which decisions are whose ---------------------------------------------------------------------------------------
     def choose(self, choices: Mapping[str, FspChoice | str | None]) -> None:
@@ -116,9 +129,11 @@ class Worlds:
             StackingError: for a scenario that the library does not hold, or a number of them that does not match.
         """
         self.engine.reset(self.streams.draw(worlds) if scenarios is None else scenarios, worlds)
+        keys = [str(self.scene.library.keys[k]) for k in self.engine.scenario[worlds]]
         if self.scene.others:
-            keys = self.scene.library.keys
-            self.others.start(worlds, [str(keys[k]) for k in self.engine.scenario[worlds]])
+            self.others.start(worlds, keys)
+        if self.advice is not None:
+            self.advice.start(worlds, keys)
         self.rewards.restart(worlds)
         self.clipped[worlds] = 0
 
@@ -134,6 +149,11 @@ class Worlds:
         e = self.engine
         if self._numbers is not None:
             given = self._from_levels(given)
+        if self.advice is not None:
+            self._to_changed(given, self.advised, self.reach, self.is_open, self._decided, self._fault)
+            if self._fault[0] >= 0:
+                self._raise_fault(given)
+            given = self._decided
         self._to_physical(given, e.observation, e.mask, self.rows, self._fixed, e.compiled.bounds, self._prices, self._action,
                           self.clipped, self._fault)  # fmt: skip
         if self._fault[0] >= 0:
@@ -150,6 +170,17 @@ class Worlds:
         k = self._scales
         self._to_seen(e.observation, e.mask, self.rows, self._fixed, self.all if worlds is None else worlds, k.rates, k.large,
                       k.sources, self._last, self._known, self.seen, self.is_open)  # fmt: skip
+        if self.advice is not None:
+            self.advised = self._numbers_of(self.advice.look(e.observation, e.mask, worlds))
+        self._show_more()
+
+    def _show_more(self) -> None:
+        """Write advice and mask behind the layout."""
+        at = v.OBSERVATIONS_W
+        if self.advice is not None:
+            self.seen[..., at : at + v.ACTIONS_W] = self.advised * self.is_open
+        if self.config.mask_seen:
+            self.seen[..., -v.ACTIONS_W :] = self.is_open
 
     def masks(self) -> BOOL:
         """Return what may be chosen now: open columns (B, L, ACTIONS_W), or their levels side by side; a new array."""
@@ -163,7 +194,18 @@ class Worlds:
         return self.engine.observation[:, self.rows], self.engine.mask[:, self.rows]
 
     def numbers_of(self, action: FLOAT) -> FLOAT:
-        """Return the numbers of -1..1 of decisions in physical units at this moment, (B, L, ACTIONS_W); 0 in closed columns."""
+        """Return the numbers of -1..1 with which a learner decides this at this moment, (B, L, ACTIONS_W); 0 in closed columns.
+
+        Args:
+            action: (B, L, ACTIONS_W) decisions in physical units. Where decisions are changes of an advice, those that its reach
+                does not allow become the nearest one.
+        """
+        numbers = self._numbers_of(action)
+        if self.advice is None:
+            return numbers
+        return np.where(self.is_open, _changes_of(numbers, self.advised, self.reach), 0.0)
+
+    def _numbers_of(self, action: FLOAT) -> FLOAT:
         observation, mask = self.physical
         action = np.ascontiguousarray(action, np.float64).reshape(-1, v.ACTIONS_W)
         out = np.zeros_like(action)
@@ -175,7 +217,10 @@ class Worlds:
     def snapshot(self) -> Moment:
         """Return a copy of everything that changes."""
         arrays = {"seeds": self.streams.seeds, "drawn": self.streams.drawn, "fixed": self._fixed, "clipped": self.clipped}
-        return Moment(self.engine.snapshot(), self.others.snapshot(), {name: array.copy() for name, array in arrays.items()})
+        arrays["advised"] = self.advised
+        adviser = () if self.advice is None else self.advice.snapshot()
+        copies = {name: array.copy() for name, array in arrays.items()}
+        return Moment(self.engine.snapshot(), self.others.snapshot(), adviser, copies)
 
     def restore(self, moment: Moment) -> None:
         """Go back to a snapshot of an environment with the same settings.
@@ -188,7 +233,12 @@ class Worlds:
         self.streams.seeds[:], self.streams.drawn[:] = moment.arrays["seeds"], moment.arrays["drawn"]
         self._fixed[:], self.clipped[:] = moment.arrays["fixed"], moment.arrays["clipped"]
         self.rewards.recall()
+        adviser, self.advice = self.advice, None  # it has looked already
         self.look()
+        self.advice, self.advised = adviser, moment.arrays["advised"].copy()
+        if adviser is not None:
+            adviser.restore(moment.adviser)
+            self._show_more()
 
     # ---- bad actions -----------------------------------------------------------------------------------------------------
     def _from_levels(self, given: NDArray[Any]) -> FLOAT:
@@ -210,6 +260,9 @@ class Worlds:
             value=float(given[b, i, k]), allowed="-1 to 1 (no NaN) in an open column",
             remedy="Clip or squash what the policy puts out; `stacking describe ENV` shows what the numbers stand for.",
         )  # fmt: skip
+
+
+_changes_of = np.vectorize(change_of, otypes=[np.float64])
 
 
 def fixed_decisions(config: EnvConfig, choice: FspChoice | None) -> FLOAT:

@@ -34,6 +34,7 @@ from .options import (
 from .studies.cli import run
 from .system_cli import system
 from .terminal import command, note, print_json, progress_bar
+from .training.cli import train
 
 app = typer.Typer(
     name="stacking",
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.add_typer(bench, name="bench")
 app.command("run")(run)
 app.command()(system)
+app.command()(train)
 
 
 def main() -> None:

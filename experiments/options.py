@@ -10,7 +10,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.
 Designs = Annotated[list[str] | None, typer.Option("--design", help="Design or .toml file; may be repeated.")]
 Strategies = Annotated[
     list[str] | None,
-    typer.Option("--strategy", help="Strategy or FILE.py:Class; may be repeated. do_nothing and rebid always run."),
+    typer.Option(
+        "--strategy", help="Strategy, FILE.py:Class or policy FILE.npz; may be repeated. do_nothing and rebid always run."
+    ),
 ]
 Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of paired scenarios (30; of price files: all).")]
 Split = Annotated[
@@ -23,7 +25,7 @@ World = Annotated[
     str | None,
     typer.Option("--world", help="Parameters of what is drawn: a set such as dk1_2024:eon, or a file by `stacking calibrate`."),
 ]
-PortfolioFile = Annotated[str | None, typer.Option("--portfolio", help="TOML file with [[portfolio]] tables.")]
+PortfolioFile = Annotated[str | None, typer.Option("--portfolio", help="default, battery, fleet, load, or a TOML file.")]
 Population = Annotated[
     str | None,
     typer.Option("--population", help="Drawn FSPs instead: NAME or FILE, with :COUNT (mixed:30); allows --strategy mixed."),

@@ -12,6 +12,8 @@ from stacking.errors import StackingError
 from ..agents.consent import with_consent
 from ..agents.parameters import read_tuned, shipped_parameters
 from ..agents.strategies import Strategy, load_strategy, make_strategy, strategy_names, values_of
+from ..envs.learned import Learned
+from ..envs.policy import load_policy, policy_path, shipped_policies
 from .compare import BASELINE
 from .players import MIXED, Mixed, Players, mixed_strategies
 from .request import Request
@@ -97,6 +99,10 @@ def one_strategy(
         tuned: whether the parameters that are shipped as tuned replace the defaults.
         values: parameters that go before all others.
     """
+    path = policy_path(spec)
+    if path is not None:
+        _no_values(spec, values)
+        return Learned(load_policy(path)), f"policy {path.name} sha256:{file_hash(path)}"
     if ":" not in spec and spec in strategy_names():
         if values:
             return make_strategy(spec, **values), "given parameters"
@@ -106,14 +112,20 @@ def one_strategy(
         return make_strategy(spec, **shipped), "tuned" if shipped else "defaults"
     if ":" not in spec:
         raise StackingError(
-            "Unknown strategy.", key="strategy", value=spec, allowed=", ".join(strategy_names()),
-            remedy="Use one of these names, or FILE.py:Class for your own.",
+            "Unknown strategy.", key="strategy", value=spec, allowed=", ".join((*strategy_names(), *shipped_policies())),
+            remedy="Use one of these names, FILE.py:Class for your own, or FILE.npz for a policy that `stacking train` wrote.",
         )  # fmt: skip
     strategy = load_strategy(spec, **(values or {}))
     if given and strategy.name in given and not values:
         strategy = load_strategy(spec, **given[strategy.name])
     file = spec.rpartition(":")[0]
     return strategy, f"{Path(file).name} sha256:{file_hash(file)}"
+
+
+def _no_values(spec: str, values: Mapping[str, float] | None) -> None:
+    if values:
+        raise StackingError("A learned policy takes no parameters.", key="parameters", value=dict(values), place=spec,
+                            remedy="Leave them out, or train another policy.")  # fmt: skip
 
 
 def consent_name(text: str) -> str:

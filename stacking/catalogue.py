@@ -158,12 +158,24 @@ def _complete(table: Any, file: Path) -> Any:
     return out
 
 
+PARTS = ("battery", "fleet", "load")
+"""Parts of the default portfolio that are portfolios of their own."""
+
+
 def load_portfolios(path: str | Path) -> tuple[Portfolio, ...]:
-    """Return the portfolios of a TOML file with `[[portfolio]]` tables; `count = n` repeats one n times.
+    """Return the portfolios of a TOML file with `[[portfolio]]` tables (`count = n` repeats one n times), or of a preset.
+
+    Args:
+        path: of a file, or `default`, `battery`, `fleet`, `load`: the default portfolio, or one of its parts alone.
 
     Raises:
         StackingError: for an invalid file, no portfolio or duplicate names.
     """
+    if path == "default":
+        return default_portfolios()
+    if path in PARTS:
+        (whole,) = default_portfolios()
+        return (whole.model_copy(update={"name": path, **{part: None for part in PARTS if part != path}}),)
     data = read_toml(path)
     place = str(path)
     unknown = sorted(set(data) - {"portfolio"})

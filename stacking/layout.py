@@ -1,4 +1,4 @@
-"""What is decided and what is seen: the action and observation layout as data (version 2).
+"""What is decided and what is seen: the action and observation layout as data (version 3).
 
 The engine and all strategies use physical units; faces scale. Names, units, bounds and opening times are the same for
 environments, heuristics, learned policies and reports. Everything in the observation is all that a strategy may read.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .columns import FORECAST_HOURS, LFM_FORECAST_HOURS
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 # ---- actions ---------------------------------------------------------------------------------------------------------
 DA_VOLUME_FRAC, DA_MIN_SPREAD, DA_END_CONTENT_FRAC, ID_POWER_FRAC = 0, 1, 2, 3
@@ -28,9 +28,9 @@ DA = TIME + 6  # 37: 36 hourly means (price or forecast) from the current hour o
 BALANCING = DA + FORECAST_HOURS + 1  # 13: imbalance, up, down price of the last 4 published MTU, newest first; need forecast t+3
 LOCAL = BALANCING + 13  # 17: need forecast (8 h), willingness-to-pay forecast (8 h), last published local price
 LOCAL_BLOCK_HOUR = 2  # hour from now of the block whose local gate closes on a full hour (T-120)
-ASSET = LOCAL + 2 * LFM_FORECAST_HOURS + 1  # 42, see below
+ASSET = LOCAL + 2 * LFM_FORECAST_HOURS + 1  # 43, see below
 # 45: of the battery committed MW t..t+11, schedule now and at the next 23 full hours; sold local, forwarded, doubly sold MW
-BOOK = ASSET + 42
+BOOK = ASSET + 43
 RULES = BOOK + 45  # 11: own consent up and down, then 9 rules of the design
 FORWARDED_ALL = RULES + 11  # 4: forwarded by all for t+3 where the design publishes it: MW up, down; best price up, down
 TERMINAL = FORWARDED_ALL + 4  # 2
@@ -48,6 +48,7 @@ LOAD_OWED_MWH, LOAD_STARTS_LEFT, LOAD_RESTING_MTU, LOAD_FLEXIBLE_FRAC = ASSET + 
 TIERS = 3
 TIER_KIND, TIER_COST_UP, TIER_COST_DN = ASSET + 21, ASSET + 24, ASSET + 27
 TIER_UP_MFRR, TIER_DN_MFRR, TIER_UP_LFM, TIER_DN_LFM = ASSET + 30, ASSET + 33, ASSET + 36, ASSET + 39
+CONNECTION_MW = ASSET + 42
 
 CONSENT_NOW_UP, CONSENT_NOW_DN = RULES, RULES + 1
 RULE_FEE, RULE_MIN_MW, RULE_GRANULARITY_MW, RULE_SEES_SALES = RULES + 2, RULES + 3, RULES + 4, RULES + 5
@@ -171,6 +172,7 @@ def observation_layout() -> Layout:
             for d in ("up", "dn")
             for k in range(TIERS)
         ),
+        Field("connection_mw", power, 0.0, inf, "grid connection"),
         *free([f"committed_mw_t{k}" for k in range(12)], power, "schedule plus known activations"),
         *free(
             [f"schedule_mw_h{k}" for k in range(24)],

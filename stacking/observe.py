@@ -294,6 +294,7 @@ def observe_constants(p: Any, out: Any) -> None:
     out[v.CAPACITY_MWH], out[v.RATED_MW] = p[s.CAPACITY_MWH], p[s.RATED_MW]
     out[v.ROUND_TRIP_FRAC] = p[s.CHARGE_FRAC] * p[s.DISCHARGE_FRAC]
     out[v.FLEET_RATED_MW], out[v.LOAD_FLEXIBLE_FRAC] = p[s.FLEET_MW], p[s.FLEX_FRAC]
+    out[v.CONNECTION_MW] = p[s.CONNECTION_MW]
 
 
 @law

@@ -191,7 +191,7 @@ def test_parallel_actions_must_be_those_of_the_agents() -> None:
         ({"reward": "risk"}, "risk_threshold_eur"),
         ({"risk_threshold_eur": 1.0}, "risk_threshold_eur"),
         ({"reward_scale_eur": 0.0}, "reward_scale_eur"),
-        ({"reward_baseline": "rebid"}, "reward_baseline"),
+        ({"reward_baseline": "nobody"}, "nobody"),
         ({"levels": 1}, "levels"),
         ({"info": "loud"}, "info"),
         ({"backend": "gpu"}, "backend"),

@@ -15,6 +15,7 @@ from stacking.agents.strategies import make_strategy, strategy_names
 from stacking.catalogue import design_names, load_design
 from stacking.compile import compile_design
 from stacking.envs import spaces
+from stacking.envs.config import env_config
 from stacking.envs.ids import env_id
 from stacking.envs.scaling import asinh, number_of, number_of_price, price_of, reference_price, sinh, value_of
 
@@ -197,7 +198,7 @@ def test_numbers_move_on_within_their_series() -> None:
 
 
 def test_the_space_is_that_of_the_layout() -> None:
-    space = spaces.observation_space(portfolios("default")[0])
+    space = spaces.observation_space(portfolios("default")[0], env_config(None, {"design": "parallel"}))
     assert space.shape == (v.OBSERVATIONS_W,)
     assert space.dtype == np.float32
     for k, field in enumerate(FIELDS):

@@ -1,0 +1,73 @@
+"""Advice: what a known strategy would decide is shown to learners, and their decisions are changes of it.
+
+So a network does not have to find again what a heuristic knows (Johannink et al., Residual reinforcement learning for robot
+control, ICRA 2019, arXiv:1812.03201): with all changes 0 it plays the heuristic, and it learns where something else is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stacking.layout import Layout
+
+from ..agents.strategies import ACTION_LAYOUT, Strategy
+from .co_players import CohortMemory, CoPlayers
+
+FLOAT = NDArray[np.float64]
+INT = NDArray[np.int64]
+
+REACHES = {"share": 1.0, "price": 0.3, "consent": 2.0, "id_power": 0.2, "da_volume": 0.5, "da_end": 0.5, "da_min": 0.5}
+"""Part of a decision's name -> how far a change of 1 leads (assumed). Intraday is open in every quarter of an hour and costs the
+half spread, so a wide reach there makes exploring dear; a consent can always be turned; a price by 0.3 is 63 EUR/MWh."""
+
+
+def reach_of(given: Mapping[str, float]) -> FLOAT:
+    """Return how far a change of 1 leads in each decision, (ACTIONS_W,).
+
+    Args:
+        given: decision -> reach, in place of the one in `REACHES`.
+    """
+    usual = [next(reach for part, reach in REACHES.items() if part in name) for name in ACTION_LAYOUT.names]
+    return np.array([given.get(name, reach) for name, reach in zip(ACTION_LAYOUT.names, usual, strict=True)])
+
+
+class Advice:
+    """What one strategy would decide for the learners of B worlds, in physical units.
+
+    Args:
+        strategy: the adviser.
+        rows: (L,) portfolios that learn.
+        names: (F,) of all portfolios.
+        layout: action bounds of the design.
+        worlds: B.
+    """
+
+    def __init__(self, strategy: Strategy, rows: INT, names: Sequence[str], layout: Layout, worlds: int) -> None:
+        self.rows = rows
+        self._players = CoPlayers({int(row): strategy for row in rows}, names, layout)
+        self._action = np.zeros((worlds, len(names), len(layout.fields)))
+
+    def start(self, worlds: INT, keys: Sequence[str]) -> None:
+        """Begin an episode in some worlds."""
+        self._players.start(worlds, keys)
+
+    def look(self, observation: NDArray[np.float32], mask: NDArray[np.bool_], worlds: INT | None = None) -> FLOAT:
+        """Return what the adviser decides now, (B, L, ACTIONS_W); to be called once per tick.
+
+        Args:
+            observation, mask: (B, F, ...) of the engine.
+            worlds: those that have just begun, if only they are new; the others keep what was decided.
+        """
+        self._players.act(observation, mask, self._action, worlds)
+        return self._action[:, self.rows]
+
+    def snapshot(self) -> tuple[CohortMemory, ...]:
+        """Return a copy of what the adviser remembers."""
+        return self._players.snapshot()
+
+    def restore(self, memory: tuple[CohortMemory, ...]) -> None:
+        """Go back to a snapshot."""
+        self._players.restore(memory)

@@ -1,0 +1,169 @@
+"""From a record to a model of stable-baselines3, and from a model to a policy of plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from stacking import __version__
+from stacking.errors import StackingError
+from stacking.layout import LAYOUT_VERSION
+
+from ...agents.strategies import ACTION_LAYOUT, values_of
+from ...envs.learned import named_strategy
+from ...envs.policy import Card, Policy, layout_hash
+from ...envs.sb3 import Sb3VecEnv
+from ...envs.spaces import price_table
+from ...envs.vector import StackingVectorEnv
+from ...envs.worlds import Worlds, fixed_decisions
+from .algorithms import class_of, kind_of, policy_of
+from .record import Training
+
+ACTIVATION = {"tanh": nn.Tanh, "relu": nn.ReLU}
+PACKAGES = ("numpy", "torch", "stable-baselines3")
+
+
+def make_rows(training: Training) -> Sb3VecEnv:
+    """Return the rows of a training as stable-baselines3 takes them.
+
+    Raises:
+        StackingError: for bad settings.
+    """
+    rows = StackingVectorEnv(training.rows, training.env)
+    return Sb3VecEnv(rows, ends=training.ends)
+
+
+def make_model(training: Training, env: Sb3VecEnv, seed: int, rate: Callable[[float], float] | None = None) -> Any:
+    """Return a model that has learned nothing yet.
+
+    Args:
+        training: what to train.
+        env: its rows.
+        seed: of its first parameters.
+        rate: learning rate by what is left of the training, in place of a constant one.
+
+    Raises:
+        StackingError: for parameters that the algorithm does not take.
+    """
+    torch.set_num_threads(training.threads)
+    kind, network = kind_of(training.algorithm), training.network
+    layers = {"qf" if kind.replays else "vf": list(network.vf), "pi": list(network.pi)}
+    keywords: dict[str, Any] = {"net_arch": layers, "activation_fn": ACTIVATION[network.activation]}
+    if kind.head != "levels" and kind.actor[1]:
+        keywords["log_std_init"] = network.log_std_init
+    parameters = {key: tuple(value) if isinstance(value, list) else value for key, value in training.parameters.items()}
+    if rate is not None:
+        parameters["learning_rate"] = rate
+    try:
+        model = class_of(training.algorithm)(
+            policy_of(training.algorithm), env, seed=seed, device="cpu", policy_kwargs=keywords, verbose=0, **parameters
+        )
+    except TypeError as error:
+        raise StackingError(
+            f"{training.algorithm} cannot be made with these parameters: {error}.", place="training", key="parameters",
+            value=dict(training.parameters), remedy="See the documentation of stable-baselines3 for its keywords.",
+        ) from None  # fmt: skip
+    if network.start_at_advice and training.env.get("advice"):
+        _start_at_nothing(model.policy, kind.actor, kind.head, training)
+    return model
+
+
+def _start_at_nothing(policy: nn.Module, actor: tuple[str, str], head: str, training: Training) -> None:
+    """Make the last layer of the actor put out 0, or prefer the middle level, so that the policy begins with what is advised."""
+    last = policy.get_submodule(actor[1]) if actor[1] else _linears(policy.get_submodule(actor[0]))[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight.mul_(0.0)
+        last.bias.zero_()
+        if head == "levels":
+            last.bias.copy_(torch.as_tensor(_favoured(int(training.env["levels"]))))
+
+
+def _favoured(levels: int) -> NDArray[np.float32]:
+    """Return outputs that prefer the level in the middle, of consent the first: each of the others has a chance of e^-3 of it."""
+    from ...envs.spaces import level_counts
+
+    parts = []
+    for count in level_counts(levels):
+        part = np.zeros(count, np.float32)
+        part[(count - 1) // 2] = 3.0
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+# ---- arrays ----------------------------------------------------------------------------------------------------------
+def to_policy(
+    model: Any, training: Training, worlds: Worlds, *, name: str, env: str, seed: int, made_by: str = "", **more: Any
+) -> Policy:
+    """Return the policy of a model as plain arrays.
+
+    Args:
+        model: of stable-baselines3.
+        training: with which it was trained.
+        worlds: in which it was trained.
+        name: as a strategy; env: id; seed, made_by: how it was made.
+        more: further entries of its card.
+    """
+    kind, config = kind_of(training.algorithm), worlds.config
+    layers = linear_layers(model.policy, kind.actor)
+    sizes = (layers[0].in_features, *(layer.out_features for layer in layers))
+    low_high = worlds.engine.compiled.bounds
+    fixed = fixed_decisions(config, config.choice)
+    card = Card(
+        layout_hash=layout_hash(), layout_version=LAYOUT_VERSION, name=name, algorithm=training.algorithm, env=env, seed=seed,
+        steps=int(model.num_timesteps), made_by=made_by, settings=plain_settings(training.env), advice=config.advice,
+        advice_parameters={} if config.advice is None else advice_parameters(config.advice),
+        reach=tuple(float(x) for x in worlds.reach), mask_seen=config.mask_seen, head=kind.head, levels=config.levels,
+        activation=training.network.activation, sizes=sizes, bounds=(tuple(low_high[0].tolist()), tuple(low_high[1].tolist())),
+        prices=tuple(tuple(row) for row in price_table(worlds.engine.compiled).tolist()),
+        fixed={n: float(x) for n, x in zip(ACTION_LAYOUT.names, fixed, strict=True) if not np.isnan(x)},
+        versions={"stacking": __version__, **{package: version(package) for package in PACKAGES}}, **more,
+    )  # fmt: skip
+    weights = np.concatenate([layer.weight.detach().numpy().T.reshape(-1) for layer in layers])
+    biases = np.concatenate([layer.bias.detach().numpy() for layer in layers])
+    return Policy(card, weights.astype(np.float32), biases.astype(np.float32))
+
+
+def linear_layers(policy: nn.Module, actor: tuple[str, str]) -> list[nn.Linear]:
+    """Return the layers of an actor in order.
+
+    Raises:
+        StackingError: if there is anything between them that is no activation.
+    """
+    body = policy.get_submodule(actor[0])
+    layers = _linears(body)
+    if actor[1]:
+        layers += _linears(policy.get_submodule(actor[1]))
+    other = [m for m in body.modules() if not isinstance(m, nn.Linear | nn.Sequential | nn.Tanh | nn.ReLU)]
+    if other:
+        raise StackingError("The network of the policy has a layer that cannot be exported.", key="layer",
+                            value=type(other[0]).__name__, allowed="linear layers with tanh or ReLU")  # fmt: skip
+    return layers
+
+
+def _linears(module: nn.Module) -> list[nn.Linear]:
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+
+
+def advice_parameters(name: str) -> dict[str, float]:
+    """Return the numbers with which an adviser decides, so that it can be made again."""
+    return values_of(named_strategy(name))
+
+
+def plain_settings(settings: Any) -> dict[str, Any]:
+    """Return the settings that JSON can hold; others as their text."""
+    return {str(key): _plain(value) for key, value in settings.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
