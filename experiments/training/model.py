@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from stacking import __version__
@@ -23,6 +24,7 @@ from ...envs.spaces import price_table
 from ...envs.vector import StackingVectorEnv
 from ...envs.worlds import Worlds, fixed_decisions
 from .algorithms import class_of, kind_of, policy_of
+from .foresight import ForesightVecEnv
 from .record import Training
 
 ACTIVATION = {"tanh": nn.Tanh, "relu": nn.ReLU}
@@ -35,11 +37,15 @@ def make_rows(training: Training) -> Sb3VecEnv:
     Raises:
         StackingError: for bad settings.
     """
-    rows = StackingVectorEnv(training.rows, training.env)
-    return Sb3VecEnv(rows, ends=training.ends)
+    return Sb3VecEnv(StackingVectorEnv(training.rows, training.env), ends=training.ends)
 
 
-def make_model(training: Training, env: Sb3VecEnv, seed: int, rate: Callable[[float], float] | None = None) -> Any:
+def with_foresight(training: Training, rows: Sb3VecEnv) -> VecEnv:
+    """Return rows whose observations hold what the value function may know, if the training asks for it."""
+    return ForesightVecEnv(rows) if training.foresight else rows
+
+
+def make_model(training: Training, env: VecEnv, seed: int, rate: Callable[[float], float] | None = None) -> Any:
     """Return a model that has learned nothing yet.
 
     Args:
@@ -57,6 +63,8 @@ def make_model(training: Training, env: Sb3VecEnv, seed: int, rate: Callable[[fl
     keywords: dict[str, Any] = {"net_arch": layers, "activation_fn": ACTIVATION[network.activation]}
     if kind.head != "levels" and kind.actor[1]:
         keywords["log_std_init"] = network.log_std_init
+    if isinstance(env, ForesightVecEnv):
+        keywords["plain"] = env.plain
     parameters = {key: tuple(value) if isinstance(value, list) else value for key, value in training.parameters.items()}
     if rate is not None:
         parameters["learning_rate"] = rate
@@ -74,8 +82,21 @@ def make_model(training: Training, env: Sb3VecEnv, seed: int, rate: Callable[[fl
     return model
 
 
+def only_value(model: Any, training: Training, alone: bool) -> None:
+    """Hold the policy of an actor-critic still, so that the value function learns alone, or let go of it."""
+    actor = kind_of(training.algorithm).actor
+    parts = [model.policy.get_submodule(name) for name in actor if name]
+    tensors = [tensor for part in parts for tensor in part.parameters()]
+    spread = getattr(model.policy, "log_std", None)
+    for tensor in [*tensors, *([spread] if isinstance(spread, nn.Parameter) else [])]:
+        tensor.requires_grad_(not alone)
+
+
 def _start_at_nothing(policy: nn.Module, actor: tuple[str, str], head: str, training: Training) -> None:
     """Make the last layer of the actor put out 0, or prefer the middle level, so that the policy begins with what is advised."""
+    value = getattr(policy, "value_net", None)
+    if isinstance(value, nn.Linear):
+        nn.init.zeros_(value.weight)
     last = policy.get_submodule(actor[1]) if actor[1] else _linears(policy.get_submodule(actor[0]))[-1]
     assert isinstance(last, nn.Linear)
     with torch.no_grad():
