@@ -72,9 +72,9 @@ class Rewards:
         self._stocks: Callable[..., Any] = build(stocks, backend)
         self._before = np.zeros((engine.worlds, len(rows)))
         self._worth, self._stock = np.zeros_like(self._before), np.zeros_like(self._before)
-        self.base: Baseline | None = None
+        self._base: Baseline | None = None
         if config.reward_baseline != "none":
-            self.base = baseline(config, engine, rows, scene)
+            self._base = baseline(config, engine, rows, scene)
 
     def restart(self, worlds: INT) -> None:
         """Forget what lay before the start of these worlds."""
@@ -85,8 +85,8 @@ class Rewards:
         if self.config.reward == "risk":
             return self._change(self._value()) / self.config.reward_scale_eur
         earned = self.earned_eur()
-        if self.base is not None:
-            earned = earned - self.base.each[self.engine.scenario, self.engine.clock - 1]
+        if self._base is not None:
+            earned = earned - self._base.each[self.engine.scenario, self.engine.clock - 1]
         return earned / self.config.reward_scale_eur
 
     def earned_eur(self) -> FLOAT:
@@ -109,8 +109,8 @@ class Rewards:
         """Return the utility of the net revenue so far, (B, L)."""
         known = self.config
         cash = self.engine.state[:, self.rows, s.CASH]
-        if self.base is not None:
-            cash = cash - self.base.before[self.engine.scenario, self.engine.clock]
+        if self._base is not None:
+            cash = cash - self._base.before[self.engine.scenario, self.engine.clock]
         return utility(cash, known.risk_weight, known.risk_tail_frac, known.risk_threshold_eur or 0.0)
 
     def _beside(self) -> FLOAT:
@@ -138,7 +138,6 @@ class Baseline:
 
     each: FLOAT
     before: FLOAT
-    content: FLOAT  # of the battery before each tick, MWh (S, T, L)
 
 
 def baseline(config: EnvConfig, engine: Engine, rows: INT, scene: Scene) -> Baseline:
@@ -161,12 +160,10 @@ def baseline(config: EnvConfig, engine: Engine, rows: INT, scene: Scene) -> Base
     if others:
         players.start(everywhere, [str(key) for key in library.keys])
     each, action = np.zeros((len(library), ticks, len(rows))), np.zeros(played.mask.shape)
-    content = np.zeros_like(each)
     for tick in range(ticks):
-        content[:, tick] = played.state[:, rows, s.CONTENT]
         players.act(played.observation, played.mask, action)
         played.step(action)
         each[:, tick] = played.reward[:, rows] if config.reward == "risk" else rewards.earned_eur()
     before = np.zeros((len(library), ticks + 1, len(rows)))
     np.cumsum(each, axis=1, out=before[:, 1:])
-    return Baseline(each, before, content)
+    return Baseline(each, before)

@@ -12,19 +12,16 @@ from typing import Any
 import torch
 from stable_baselines3.common.distributions import DiagGaussianDistribution, SquashedDiagGaussianDistribution
 from stable_baselines3.common.policies import ActorCriticPolicy
-from stable_baselines3.common.torch_layers import MlpExtractor
 from stable_baselines3.sac.policies import Actor, SACPolicy
-from torch import nn
 
 from stacking.layout import ACTIONS_W
 
 EPSILON = 1e-6  # as in SB3: log(1 - tanh^2 + epsilon)
 
 
-def mask_of(observation: torch.Tensor, plain: int | None = None) -> torch.Tensor:
-    """Return which decisions are open, (n, ACTIONS_W) of 0 and 1: the last of the columns that the policy sees."""
-    width = observation.shape[1] if plain is None else plain
-    return observation[:, width - ACTIONS_W : width]
+def mask_of(observation: torch.Tensor) -> torch.Tensor:
+    """Return which decisions are open, (n, ACTIONS_W) of 0 and 1."""
+    return observation[:, -ACTIONS_W:]
 
 
 class MaskedGaussian(DiagGaussianDistribution):
@@ -41,58 +38,22 @@ class MaskedGaussian(DiagGaussianDistribution):
         return (self.distribution.entropy() * self.mask).sum(dim=1)
 
 
-class SplitLayers(nn.Module):
-    """Layers of the policy on the first columns, and of the value function on all of them."""
-
-    def __init__(self, width: int, plain: int, layers: dict[str, list[int]], activation: type[nn.Module], device: Any) -> None:
-        super().__init__()
-        policy = MlpExtractor(plain, {"pi": layers["pi"], "vf": []}, activation, device)
-        value = MlpExtractor(width, {"pi": [], "vf": layers["vf"]}, activation, device)
-        self.plain, self.policy_net, self.value_net = plain, policy.policy_net, value.value_net
-        self.latent_dim_pi, self.latent_dim_vf = policy.latent_dim_pi, value.latent_dim_vf
-
-    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what the last hidden layers of both put out."""
-        return self.forward_actor(features), self.forward_critic(features)
-
-    def forward_actor(self, features: torch.Tensor) -> torch.Tensor:
-        """Return what the last hidden layer of the policy puts out."""
-        return self.policy_net(features[:, : self.plain])
-
-    def forward_critic(self, features: torch.Tensor) -> torch.Tensor:
-        """Return what the last hidden layer of the value function puts out."""
-        return self.value_net(features)
-
-
 class MaskedActorCritic(ActorCriticPolicy):
-    """The policy of PPO, A2C and TRPO.
+    """The policy of PPO, A2C and TRPO."""
 
-    Args:
-        plain: columns that the policy sees; what follows is for the value function alone. All if None.
-    """
-
-    def __init__(self, *arguments: Any, plain: int | None = None, **keywords: Any) -> None:
-        self._plain = plain
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.action_dist = MaskedGaussian(ACTIONS_W)
         self._mask = torch.ones(1, ACTIONS_W)
 
-    def _build_mlp_extractor(self) -> None:
-        if self._plain is None:
-            super()._build_mlp_extractor()
-            return
-        assert isinstance(self.net_arch, dict)
-        layers = SplitLayers(self.features_dim, self._plain, self.net_arch, self.activation_fn, self.device)
-        self.mlp_extractor = layers  # type: ignore[assignment]
-
     def extract_features(self, obs: Any, *arguments: Any, **keywords: Any) -> Any:
         """Keep the mask of the observations whose features are asked for."""
-        self._mask = mask_of(obs, self._plain)
+        self._mask = mask_of(obs)
         return super().extract_features(obs, *arguments, **keywords)
 
     def get_distribution(self, obs: Any) -> Any:
         """Return the distribution of the decisions for observations."""
-        self._mask = mask_of(obs, self._plain)
+        self._mask = mask_of(obs)
         return super().get_distribution(obs)
 
     def _get_action_dist_from_latent(self, latent_pi: torch.Tensor) -> Any:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from stacking import __version__
@@ -24,7 +23,6 @@ from ...envs.spaces import price_table
 from ...envs.vector import StackingVectorEnv
 from ...envs.worlds import Worlds, fixed_decisions
 from .algorithms import class_of, kind_of, policy_of
-from .foresight import ForesightVecEnv
 from .record import Training
 
 ACTIVATION = {"tanh": nn.Tanh, "relu": nn.ReLU}
@@ -40,12 +38,7 @@ def make_rows(training: Training) -> Sb3VecEnv:
     return Sb3VecEnv(StackingVectorEnv(training.rows, training.env), ends=training.ends)
 
 
-def with_foresight(training: Training, rows: Sb3VecEnv) -> VecEnv:
-    """Return rows whose observations hold what the value function may know, if the training asks for it."""
-    return ForesightVecEnv(rows) if training.foresight else rows
-
-
-def make_model(training: Training, env: VecEnv, seed: int, rate: Callable[[float], float] | None = None) -> Any:
+def make_model(training: Training, env: Sb3VecEnv, seed: int, rate: Callable[[float], float] | None = None) -> Any:
     """Return a model that has learned nothing yet.
 
     Args:
@@ -63,8 +56,6 @@ def make_model(training: Training, env: VecEnv, seed: int, rate: Callable[[float
     keywords: dict[str, Any] = {"net_arch": layers, "activation_fn": ACTIVATION[network.activation]}
     if kind.head != "levels" and kind.actor[1]:
         keywords["log_std_init"] = network.log_std_init
-    if isinstance(env, ForesightVecEnv):
-        keywords["plain"] = env.plain
     parameters = {key: tuple(value) if isinstance(value, list) else value for key, value in training.parameters.items()}
     if rate is not None:
         parameters["learning_rate"] = rate
@@ -133,7 +124,7 @@ def to_policy(
     """
     kind, config = kind_of(training.algorithm), worlds.config
     layers = linear_layers(model.policy, kind.actor)
-    sizes = (layers[0].in_features, *(layer.out_features for layer in layers))
+    sizes = (layers[0].in_features, *(int(layer.out_features) for layer in layers))
     low_high = worlds.engine.compiled.bounds
     fixed = fixed_decisions(config, config.choice)
     advice, advised_with = (None, {}) if config.advice is None else adviser(config.advice)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import Field, model_validator
 
 from stacking.config import Record, read_toml, validated
 from stacking.errors import StackingError
@@ -43,7 +43,6 @@ class Training(Record):
         evaluate_legs: legs between two looks at the validation split; validation_scenarios, validation_days: what is played.
         ends: whether the last step of an episode is its end (`terminated`: cash is complete then) or only of time (`truncated`).
         decay: the learning rate falls linearly to this share of itself.
-        foresight: whether the value function is told how prices and needs go on (`foresight.py`); the policy never is.
         warmup_legs: legs at first in which the value function learns alone, so that the policy does not follow its errors.
         threads: of torch; small networks are slower with several.
         parameters: keywords of the algorithm; network: of its policy.
@@ -59,7 +58,6 @@ class Training(Record):
     validation_days: Annotated[int, Field(ge=1, le=366, strict=True)] = 7
     ends: Literal["terminated", "truncated"] = "terminated"
     decay: Annotated[float, Field(ge=0, le=1)] = 1.0
-    foresight: StrictBool = False
     warmup_legs: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
     threads: Annotated[int, Field(ge=1, le=256, strict=True)] = 1
     parameters: Mapping[str, Any] = Field(default_factory=dict)
@@ -71,8 +69,6 @@ class Training(Record):
         if (self.env.get("levels") is not None) != (kind.head == "levels"):
             told = "in levels: set env.levels" if kind.head == "levels" else "numbers: leave env.levels out"
             raise ValueError(f"{self.algorithm} decides {told}")
-        if self.foresight and not (kind.policy == "MaskedActorCritic" and self.env.get("mask_seen")):
-            raise ValueError("foresight is for the value function of PPO, A2C and TRPO, with env.mask_seen = true")
         return self
 
     @property

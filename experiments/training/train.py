@@ -25,7 +25,7 @@ from ...agents.seeds import seed_of
 from ...envs.policy import Policy, save_policy
 from . import progress_file
 from .checkpoint import STATE, Progress, load_checkpoint, save_checkpoint
-from .model import make_model, make_rows, only_value, to_policy, with_foresight
+from .model import make_model, make_rows, only_value, to_policy
 from .progress_file import Line
 from .record import Training
 from .validation import Look, Validation
@@ -66,8 +66,8 @@ class Trainer:
     ) -> None:  # fmt: skip
         self.training, self.folder, self.seed = training, Path(folder), seed
         self._card = {"name": name, "env": env_id, "seed": seed, "made_by": made_by}
-        rows = make_rows(training)
-        self.env, self.worlds = with_foresight(training, rows), rows.env.worlds
+        self.env = make_rows(training)
+        self.worlds = self.env.env.worlds
         self._share_left = 1.0
         self.model = make_model(training, self.env, _seed(seed, "parameters"), self._rate())
         self.folder.mkdir(parents=True, exist_ok=True)
