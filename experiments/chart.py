@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
-from ..stats import Interval
+from .stats import Interval
 
 PLOT_END, HEIGHT = 560, 420
 LEFT, TOP, BOTTOM = 80, 50, 60
@@ -33,6 +33,7 @@ class Chart:
         lines: name -> one figure per place, None where there is none.
         bands: name of a line -> (low, high) per place, drawn as an area behind it.
         more: name of a line -> further values per place, drawn as open circles.
+        joined: whether a line joins its places; not where they are things of which none is between two others.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Chart:
     lines: Mapping[str, Sequence[Interval | None]]
     bands: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
     more: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
+    joined: bool = True
 
 
 def positions_of(values: Sequence[object]) -> list[float] | None:
@@ -77,7 +79,7 @@ def svg(chart: Chart) -> str:
     for number, (name, figures) in enumerate(chart.lines.items()):
         shift = 3.0 * (number - (len(chart.lines) - 1) / 2)
         parts += _band_of(chart.bands.get(name, ()), [x + shift for x in at_x], at_y, number)
-        parts += _line_of(name, figures, at_x, at_y, number, shift)
+        parts += _line_of(name, figures, at_x, at_y, number, shift, chart.joined)
         for x, values in zip(at_x, chart.more.get(name, ()), strict=False):
             parts += [
                 f'<circle cx="{x + shift:.1f}" cy="{at_y(v):.1f}" r="4" fill="none" stroke="{colour_of(number)}"/>'
@@ -109,13 +111,14 @@ def _line_of(
     at_y: Callable[[float], float],
     number: int,
     shift: float,
+    joined: bool,
 ) -> list[str]:
     """Return one line with its points, intervals and row of the legend."""
     colour, dash = colour_of(number), DASHES[number // len(COLOURS) % len(DASHES)]
     points = [(x + shift, f) for x, f in zip(at_x, figures, strict=True) if f is not None and math.isfinite(f.estimate)]
     path = " ".join(f"{x:.1f},{at_y(f.estimate):.1f}" for x, f in points)
     stroke = f'stroke="{colour}" stroke-width="1.5" stroke-dasharray="{dash}"'
-    parts = [f'<polyline points="{path}" fill="none" {stroke}/>']
+    parts = [f'<polyline points="{path}" fill="none" {stroke}/>'] if joined else []
     for x, f in points:
         parts.append(_line(x, at_y(f.low), x, at_y(f.high), colour))
         parts.append(f'<circle cx="{x:.1f}" cy="{at_y(f.estimate):.1f}" r="3" fill="{colour}"/>')

@@ -1,0 +1,77 @@
+"""Jobs as processes of their own, some side by side; what is killed with them goes on when the suite is run again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stacking.errors import StackingError
+
+from .plan import Job
+
+POLL_S = 0.2
+LOG = "log.txt"
+
+
+def run_jobs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None]) -> None:
+    """Run what is not done.
+
+    Args:
+        jobs: in the order in which they are begun.
+        at_once: processes side by side.
+        say: told of beginnings and ends.
+
+    Raises:
+        StackingError: after all have ended, if some failed.
+    """
+    waiting = [job for job in jobs if not job.done]
+    running: list[tuple[Job, subprocess.Popen[bytes], float]] = []
+    failed: list[Job] = []
+    total, ended = len(waiting), 0
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                job = waiting.pop(0)
+                running.append((job, _begin(job), time.perf_counter()))
+            for entry in list(running):
+                job, process, began = entry
+                if process.poll() is None:
+                    continue
+                running.remove(entry)
+                ended += 1
+                good = process.returncode == 0 and job.file.is_file()
+                failed += [] if good else [job]
+                say(f"{ended:4d}/{total}  {time.perf_counter() - began:6.0f} s  {'' if good else 'FAILED  '}{job.label}")
+            time.sleep(POLL_S)
+    finally:
+        for _, process, _ in running:
+            process.terminate()
+        for _, process, _ in running:
+            process.wait()
+    if failed:
+        raise StackingError(
+            f"{len(failed)} of {total} jobs failed, first {failed[0].label}: {_last_words(failed[0])}", place="stacking suite",
+            key="log", value=str(log_of(failed[0])), remedy="See this log; run the suite again: what is finished is kept.",
+        )  # fmt: skip
+
+
+def log_of(job: Job) -> Path:
+    """Return the file with what a job said."""
+    return job.file.parent / LOG if job.kind == "train" else job.file.with_suffix(".log")
+
+
+def _begin(job: Job) -> subprocess.Popen[bytes]:
+    job.file.parent.mkdir(parents=True, exist_ok=True)
+    with log_of(job).open("ab") as log:
+        return subprocess.Popen([sys.executable, "-m", "stacking.experiments.cli", *job.arguments], stdout=log, stderr=log,
+                                stdin=subprocess.DEVNULL)  # fmt: skip
+
+
+def _last_words(job: Job) -> str:
+    """Return what a job said at its end: from its last error on, else its last line."""
+    lines = log_of(job).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    at = max((k for k, line in enumerate(lines) if "Error" in line), default=len(lines) - 1)
+    return " ".join(line.strip() for line in lines[at:][:6]) if lines else "it said nothing"
