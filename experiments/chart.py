@@ -28,7 +28,7 @@ class Chart:
         title: above.
         x_title: below.
         y_title: at the left, with unit.
-        xs: names of the places along x.
+        xs: names of the places along x; a place without one needs no room, so it may lie near others.
         positions: of the places, in units of x; None for equal distances.
         lines: name -> one figure per place, None where there is none.
         bands: name of a line -> (low, high) per place, drawn as an area behind it.
@@ -96,11 +96,12 @@ def colour_of(number: int) -> str:
 def _band_of(
     ranges: Sequence[tuple[float, float]], at_x: Sequence[float], at_y: Callable[[float], float], number: int
 ) -> list[str]:
-    """Return the area between low and high along x."""
-    if not ranges:
+    """Return the area between low and high along x, where they are finite."""
+    ends = [(x, low, high) for x, (low, high) in zip(at_x, ranges, strict=False) if math.isfinite(low) and math.isfinite(high)]
+    if not ends:
         return []
-    there = [f"{x:.1f},{at_y(high):.1f}" for x, (_, high) in zip(at_x, ranges, strict=True)]
-    back = [f"{x:.1f},{at_y(low):.1f}" for x, (low, _) in zip(at_x, ranges, strict=True)]
+    there = [f"{x:.1f},{at_y(high):.1f}" for x, _, high in ends]
+    back = [f"{x:.1f},{at_y(low):.1f}" for x, low, _ in ends]
     return [f'<polygon points="{" ".join([*there, *back[::-1]])}" fill="{colour_of(number)}" fill-opacity="0.15"/>']
 
 
@@ -133,7 +134,8 @@ def _places(chart: Chart) -> tuple[list[float], bool]:
     inside = PLOT_END - LEFT - 60
     given = [float(k) for k in range(len(chart.xs))] if chart.positions is None else [float(p) for p in chart.positions]
     span = max(given) - min(given)
-    near = span > 0.0 and min(b - a for a, b in pairwise(sorted(given))) / span * inside < NEAREST
+    named = sorted(p for p, name in zip(given, chart.xs, strict=True) if name)
+    near = span > 0.0 and min((b - a for a, b in pairwise(named)), default=span) / span * inside < NEAREST
     if chart.positions is not None and near:
         given, span = [float(k) for k in range(len(given))], float(len(given) - 1)
     least = min(given)

@@ -35,7 +35,7 @@ from .studies.cli import run
 from .suites.cli import suite
 from .system_cli import system
 from .terminal import command, note, print_json, progress_bar
-from .training.cli import train
+from .training.cli import curves, train
 
 app = typer.Typer(
     name="stacking",
@@ -51,6 +51,7 @@ app.command("run")(run)
 app.command()(system)
 app.command()(train)
 app.command()(suite)
+app.command()(curves)
 
 
 def main() -> None:

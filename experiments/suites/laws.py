@@ -69,12 +69,12 @@ def difference(
 
 
 def block_length(days: int, block_days: int, scenarios: int) -> int:
-    """Return how many scenarios of some days make a block: at least 1, at most all.
+    """Return how many scenarios of some days make a block: at least 1, at most half of them (one block alone has no chance).
 
-    >>> block_length(1, 7, 19), block_length(7, 7, 96), block_length(2, 7, 30), block_length(1, 7, 3)
-    (7, 1, 3, 3)
+    >>> block_length(1, 7, 19), block_length(7, 7, 96), block_length(2, 7, 30), block_length(1, 7, 4)
+    (7, 1, 3, 2)
     """
-    return min(scenarios, max(1, block_days // days))
+    return max(1, min(scenarios // 2, block_days // days))
 
 
 def verdict(percent: Interval, goal_percent: float | None) -> str:

@@ -108,10 +108,15 @@ def inputs_of(cell: Cell, test: Test, prices: tuple[str, ...], player: Player) -
     """Return what the rows of a player hang on, as plain data."""
     settings = test.model_dump(mode="json") | {"prices": {Path(path).name: file_hash(path) for path in prices}}
     return {
-        "cell": cell.name, "design": cell.design, "portfolio": cell.portfolio, "world": test.world or cell.world,
-        "test": settings,
+        "cell": cell.name, "design": _content(cell.design), "portfolio": _content(cell.portfolio),
+        "world": test.world or cell.world, "test": settings,
         "player": player.described(), "version": __version__, "layout_version": LAYOUT_VERSION,
     }  # fmt: skip
+
+
+def _content(name: str) -> str:
+    """Return a name as it is, of a file its content's hash."""
+    return file_hash(name) if name.endswith(".toml") else name
 
 
 def kept_rows(folder: Path, inputs: dict[str, Any]) -> pd.DataFrame | None:

@@ -17,6 +17,7 @@ from stacking.config import Record, read_toml, validated
 from stacking.errors import StackingError
 
 from ..store import sha256_of
+from ..strategy_input import file_hash
 
 FOLDER = Path(__file__).parent
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
@@ -59,7 +60,7 @@ class Cells(Record):
     """Cells: each of some designs with each of some portfolios.
 
     Attributes:
-        designs, portfolios: as for `stacking compare`.
+        designs, portfolios: as for `stacking compare`; a .toml file lies beside the suite.
         label: end of the cells' names where two groups share a design and a portfolio.
         world: parameters of what is drawn in training, tuning and generated tests.
         prices: price files in the data folder on which is trained and tuned (their train and validation split) instead.
@@ -129,6 +130,7 @@ class Suite(Record):
         seeds: trainings with seeds 0 .. seeds - 1.
         tune_days: delivery days of an episode in tuning, as the validation of the trainings.
         block_days: length of the blocks of the bootstrap.
+        folder: of the record, where its files lie; no part of what it says.
         notes: what a reader of the tables must know.
     """
 
@@ -143,6 +145,7 @@ class Suite(Record):
     cells: Annotated[tuple[Cells, ...], Field(min_length=1)]
     test: Annotated[tuple[Test, ...], Field(min_length=1)]
     notes: tuple[Text, ...] = ()
+    folder: Path = Field(default=FOLDER, exclude=True)
 
     @model_validator(mode="after")
     def _consistent(self) -> Suite:
@@ -164,8 +167,13 @@ class Suite(Record):
     def all_cells(self) -> tuple[Cell, ...]:
         """Return the cells in the order of the record."""
         return tuple(
-            Cell(_cell_name(d, p, g.label), d, p, g.label, g.world, g.prices, self._tests(g)) for g, d, p in self._points()
+            Cell(_cell_name(d, p, g.label), self._at(d), self._at(p), g.label, g.world, g.prices, self._tests(g))
+            for g, d, p in self._points()
         )
+
+    def _at(self, name: str) -> str:
+        """Return a name as it is, a file where it lies."""
+        return str((self.folder / name).resolve()) if name.endswith(".toml") else name
 
     def _tests(self, group: Cells) -> tuple[Test, ...]:
         return tuple(t for t in self.test if (t.name in group.tests if group.tests else not t.asked))
@@ -190,19 +198,21 @@ def read_suite(name: str) -> tuple[str, Suite]:
     if not name.endswith(".toml") and not path.is_file():
         raise StackingError("There is no such suite.", place="stacking suite", key="NAME", value=name,
                             allowed=", ".join(suite_names()), remedy="Name one of these, or a .toml file.")  # fmt: skip
-    suite = validated(Suite, read_toml(path), str(path))
+    suite = validated(Suite, {**read_toml(path), "folder": path.parent}, str(path))
     for cell in suite.all_cells():
         _check_portfolio(cell.portfolio, str(path))
     return path.stem, suite
 
 
 def _check_portfolio(name: str, place: str) -> None:
-    if name not in ("default", *PARTS) and not name.endswith(".toml"):
+    if name not in ("default", *PARTS) and not (name.endswith(".toml") and Path(name).is_file()):
         raise StackingError("There is no such portfolio.", place=place, key="portfolios", value=name,
-                            allowed=f"default, {', '.join(PARTS)}, or a .toml file")  # fmt: skip
+                            allowed=f"default, {', '.join(PARTS)}, or a .toml file beside the suite")  # fmt: skip
 
 
 def suite_hash(suite: Suite) -> str:
-    """Return a hash of all that the record says, 16 characters."""
-    data: Mapping[str, Any] = suite.model_dump(mode="json")
+    """Return a hash of what the record and its files of designs and portfolios say to the machine, 16 characters."""
+    files = sorted({name for cell in suite.all_cells() for name in (cell.design, cell.portfolio) if name.endswith(".toml")})
+    data: Mapping[str, Any] = suite.model_dump(mode="json", exclude={"title", "question", "notes"})
+    data = {**data, "files": [file_hash(name) for name in files]}
     return sha256_of(json.dumps(data, sort_keys=True).encode())[:16]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from stacking.errors import StackingError
 
@@ -31,6 +34,7 @@ def run_jobs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None]) -> N
     running: list[tuple[Job, subprocess.Popen[bytes], float]] = []
     failed: list[Job] = []
     total, ended = len(waiting), 0
+    before = _end_on_terminate()
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
@@ -51,11 +55,24 @@ def run_jobs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None]) -> N
             process.terminate()
         for _, process, _ in running:
             process.wait()
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
     if failed:
         raise StackingError(
             f"{len(failed)} of {total} jobs failed, first {failed[0].label}: {_last_words(failed[0])}", place="stacking suite",
             key="log", value=str(log_of(failed[0])), remedy="See this log; run the suite again: what is finished is kept.",
         )  # fmt: skip
+
+
+def _end_on_terminate() -> Any:
+    """Let a request to end raise, so that processes end too; return what handled it before, None in another thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+
+    def end(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    return signal.signal(signal.SIGTERM, end)
 
 
 def log_of(job: Job) -> Path:

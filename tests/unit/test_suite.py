@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +87,7 @@ def test_from_record_to_report(run: tuple[Path, Path, dict[str, Any]]) -> None:
     assert by["do_nothing"]["flex_eur"] == 0.0
     assert one["difference_eur"][0] == pytest.approx(by["ppo"]["flex_eur"] - by["rebid"]["flex_eur"])
     assert one["p_holm"] == one["p_value"]  # of one comparison
-    assert (one["seeds"], one["scenarios"], one["blocks"]) == (1, 3, 1)
+    assert (one["seeds"], one["scenarios"], one["blocks"]) == (1, 3, 3)
     assert any("real" in text for text in told["left_out"])
     assert told["test_opened"] == 1
     assert {Path(name).name for name in told["files"]} == {"report.txt", "report.json", "generated-8880.svg"}
@@ -258,3 +261,35 @@ def test_shipped_suites_are_valid(name: str, tmp_path: Path) -> None:
     jobs, _ = jobs_of(suite, Part(), tmp_path, None)
     assert len({job.label for job in jobs}) == len(jobs)
     assert len(suite_hash(suite)) == 16
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
+def test_a_suite_that_is_told_to_end_ends_its_jobs(tmp_path: Path) -> None:
+    """Two tunings with far too much to do: SIGTERM ends the command and both of them."""
+    file = _write(tmp_path, designs='["norflex_eam", "onenet"]')
+    file.write_text(file.read_text("utf-8").replace("[8880]", "[900000000]"), encoding="utf-8")
+    out = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "stacking.experiments.cli",
+        "suite",
+        str(file),
+        "--out",
+        str(out),
+        "--stage",
+        "tune",
+        "--jobs",
+        "2",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    logs = [out / "cells" / f"{design}-battery" / "rebid-900000000.log" for design in ("norflex_eam", "onenet")]
+    deadline = time.monotonic() + 60
+    while not all(log.is_file() for log in logs) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    (children,) = [Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    assert len(children) == 2
+    process.terminate()
+    assert process.wait(timeout=60) == 130  # as after Ctrl-C
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
+    assert not rival_file(out, "onenet-battery", 900_000_000, "rebid").exists()

@@ -91,6 +91,10 @@ def test_blocks_are_of_days() -> None:
     assert [block_length(days, 7, 96) for days in (1, 2, 3, 7, 14)] == [7, 3, 2, 1, 1]
 
 
+def test_one_block_alone_would_hide_all_chance() -> None:
+    assert [block_length(1, 7, scenarios) for scenarios in (2, 3, 5, 13, 14)] == [1, 1, 2, 6, 7]
+
+
 @pytest.mark.parametrize(
     ("own", "rival", "block"),
     [
