@@ -269,20 +269,9 @@ def test_a_suite_that_is_told_to_end_ends_its_jobs(tmp_path: Path) -> None:
     file = _write(tmp_path, designs='["norflex_eam", "onenet"]')
     file.write_text(file.read_text("utf-8").replace("[8880]", "[900000000]"), encoding="utf-8")
     out = tmp_path / "out"
-    command = [
-        sys.executable,
-        "-m",
-        "stacking.experiments.cli",
-        "suite",
-        str(file),
-        "--out",
-        str(out),
-        "--stage",
-        "tune",
-        "--jobs",
-        "2",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    options = ["--out", str(out), "--stage", "tune", "--jobs", "2"]
+    command = [sys.executable, "-m", "stacking.experiments.cli", "suite", str(file), *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     logs = [out / "cells" / f"{design}-battery" / "rebid-900000000.log" for design in ("norflex_eam", "onenet")]
     deadline = time.monotonic() + 60
     while not all(log.is_file() for log in logs) and time.monotonic() < deadline:
