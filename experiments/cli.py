@@ -32,7 +32,7 @@ from .options import (
     World,
 )
 from .studies.cli import run
-from .suites.cli import suite
+from .suites.cli import suite, suite_enter, suite_table
 from .system_cli import system
 from .terminal import command, note, print_json, progress_bar
 from .training.cli import curves, train
@@ -51,6 +51,8 @@ app.command("run")(run)
 app.command()(system)
 app.command()(train)
 app.command()(suite)
+app.command()(suite_enter)
+app.command()(suite_table)
 app.command()(curves)
 
 

@@ -76,13 +76,14 @@ def play_tests(suite: Suite, part: Part, out: Path, data: Path | None, say: Say)
     found: list[Played] = []
     opening = Opening(out, suite)
     for cell, test, prices, players in wanted:
-        found += _play(cell, test, prices, players, out, opening, say)
+        found += play_cell(cell, test, prices, players, out, opening, say)
     return Tested(tuple(found), tuple(skipped), opening.times)
 
 
-def _play(
+def play_cell(
     cell: Cell, test: Test, prices: tuple[str, ...], players: list[Player], out: Path, opening: Opening, say: Say
 ) -> list[Played]:  # fmt: skip
+    """Return the rows of players in one test of a cell; what is kept from the same inputs is not played again."""
     scene: Scene | None = None
     found = []
     fresh = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from stacking.errors import StackingError
 
@@ -14,7 +14,7 @@ from ...agents.strategies import Strategy, make_strategy
 from ...envs.learned import Learned
 from ...envs.policy import load_policy
 from ..runner import REFERENCE
-from ..strategy_input import file_hash
+from ..strategy_input import file_hash, one_strategy
 from .plan import Part, policy_file, rival_file
 from .record import Cell, Suite, Test
 
@@ -29,14 +29,16 @@ class Player:
         steps: its budget, 0 of the reference; seed: of the training, None of others.
         cell: where it was tuned or trained; "" of the reference.
         file: its policy or parameters.
+        entered: of an entry, the strategy that was named.
     """
 
     name: str
-    kind: str
+    kind: Literal["reference", "rival", "trained", "entry"]
     steps: int = 0
     seed: int | None = None
     cell: str = ""
     file: Path | None = None
+    entered: str = ""
 
     def folder(self, cell: str) -> str:
         """Return the name of the folder for its rows in a cell."""
@@ -49,6 +51,8 @@ class Player:
         Raises:
             StackingError: if its file is not valid.
         """
+        if self.entered:
+            return one_strategy(self.entered)[0]
         if self.file is None:
             return make_strategy(self.name)
         if self.kind == "trained":
@@ -63,7 +67,7 @@ class Player:
         """Return what its rows hang on, as plain data."""
         content = None if self.file is None else file_hash(self.file)
         plain = {key: value for key, value in dataclasses.asdict(self).items() if key != "file"}
-        return {**plain, "sha256": content}
+        return {**plain, "entered": Path(self.entered).name, "sha256": content}
 
 
 def players_of(suite: Suite, part: Part, cell: Cell, out: Path) -> list[Player]:

@@ -164,7 +164,7 @@ def to_data(report: Report) -> dict[str, Any]:
         "comparisons": [
             {
                 "cell": c.cell, "test": c.test, "training": c.training, "rival": c.rival, "steps": c.steps,
-                "training_eur": c.own_eur, "rival_eur": c.rival_eur, **_difference(c.found), "p_holm": c.p_holm,
+                "training_eur": c.own_eur, "rival_eur": c.rival_eur, **difference_data(c.found), "p_holm": c.p_holm,
                 "goal_percent": c.goal_percent, "verdict": c.verdict or None,
             }
             for c in report.compared
@@ -180,14 +180,15 @@ def to_data(report: Report) -> dict[str, Any]:
         "cross": [
             {
                 "trained_in": c.trained_in, "cell": c.cell, "test": c.test, "training": c.training, "steps": c.steps,
-                "rival": report.suite.rival[0].name, **_difference(c.found),
+                "rival": report.suite.rival[0].name, **difference_data(c.found),
             }
             for c in report.crossed
         ],
     }  # fmt: skip
 
 
-def _difference(found: Difference) -> dict[str, Any]:
+def difference_data(found: Difference) -> dict[str, Any]:
+    """Return a difference as JSON holds it."""
     return {
         "difference_eur": _three(found.eur), "difference_percent": _three(found.percent), "p_value": found.p_value,
         "seeds": found.seeds, "scenarios": found.scenarios, "blocks": found.blocks,

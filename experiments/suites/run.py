@@ -51,16 +51,14 @@ def planned(name: str, suite: Suite, part: Part, out: str | Path, data: str | Pa
     out, data = Path(out).expanduser(), None if data is None else Path(data).expanduser()
     if data is not None and not data.is_dir():
         raise StackingError("There is no such folder of price files.", key="--data", value=str(data))
-    _check_folder(out, suite)
+    check_folder(out, suite)
     jobs, skipped = jobs_of(suite, part, out, data)
     return Planned(name, suite, part, out, data, tuple(jobs), tuple(skipped))
 
 
 def prepare(plan: Planned, stages: tuple[Stage, ...], at_once: int, say: Callable[[str], None]) -> None:
     """Train and tune what is missing, and keep the record of the suite beside it."""
-    plan.out.mkdir(parents=True, exist_ok=True)
-    record = {"name": plan.name, "hash": suite_hash(plan.suite), "suite": plan.suite.model_dump(mode="json")}
-    replace_file(plan.out / RECORD, (json.dumps(record, indent=2) + "\n").encode())
+    keep_record(plan.out, plan.name, plan.suite)
     for text in plan.skipped:
         say(f"Left out: {text}")
     run_jobs([job for job in plan.jobs if job.kind in stages], at_once, say)
@@ -72,8 +70,19 @@ def test(plan: Planned, say: Callable[[str], None]) -> Report:
     return report_of(plan.name, plan.suite, play_tests(plan.suite, plan.part, plan.out, plan.data, say))
 
 
-def _check_folder(out: Path, suite: Suite) -> None:
-    """Check that a folder holds nothing, or this suite."""
+def keep_record(out: Path, name: str, suite: Suite) -> None:
+    """Write the record of a suite into its folder, which is made if it is not there."""
+    out.mkdir(parents=True, exist_ok=True)
+    record = {"name": name, "hash": suite_hash(suite), "suite": suite.model_dump(mode="json")}
+    replace_file(out / RECORD, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def check_folder(out: Path, suite: Suite) -> None:
+    """Check that a folder holds nothing, or this suite.
+
+    Raises:
+        StackingError: if it holds anything else.
+    """
     file = out / RECORD
     if not file.is_file():
         if out.is_dir() and any(out.iterdir()):
