@@ -59,8 +59,9 @@ class EnvConfig(Record):
         library: scenarios of your own, in place of all of the above but days.
 
     Learning:
-        reward: `settlement`: cash of the MTU that was settled; `award`: sales and purchases count when they are made, episode
-            sums are the same; `risk`: mean-CVaR of the episode's cash, see `stacking.envs.rewards`.
+        reward: `settlement`: cash of the MTU that was settled; `award`: sales and purchases count when they are made; `marked`:
+            also what energy in the battery is worth that is not sold yet (episode sums of the three are the same); `risk`:
+            mean-CVaR of the episode's cash, see `stacking.envs.rewards`.
         reward_scale_eur: EUR that are a reward of 1.
         reward_baseline: `do_nothing` subtracts what the same FSP earns on the same scenario when all FSPs do nothing; the name
             of another strategy what it earns when learners play that and the others what they play: rewards add up to the gain
@@ -99,7 +100,7 @@ class EnvConfig(Record):
     world: Text | None = None
     library: InstanceOf[Library] | None = None
 
-    reward: Literal["settlement", "award", "risk"] = "settlement"
+    reward: Literal["settlement", "award", "marked", "risk"] = "settlement"
     reward_scale_eur: Positive = 100.0
     reward_baseline: Text = "none"
     advice: Text | None = None

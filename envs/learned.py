@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stacking import layout as v
 from stacking.build import build
 
-from ..agents.parameters import shipped_parameters
+from ..agents.parameters import read_tuned, shipped_parameters
 from ..agents.strategies import Strategy, load_strategy, make_strategy
 from ..agents.strategies.base import BoolArray, FloatArray, Seed
 from .network import ACTIVATIONS, forward
@@ -116,7 +116,7 @@ def adviser_of(name: str, parameters: dict[str, float]) -> Strategy:
 
 
 def named_strategy(spec: str) -> Strategy:
-    """Return a strategy by name, tuned as it is shipped, by FILE.py:Class, or a policy by its file or as it is shipped.
+    """Return a strategy by name, tuned as it is shipped, by FILE.py:Class or a file of `stacking tune`, or a policy likewise.
 
     Raises:
         StackingError: if there is none, or its file is not valid.
@@ -124,4 +124,7 @@ def named_strategy(spec: str) -> Strategy:
     path = policy_path(spec)
     if path is not None:
         return Learned(load_policy(path))
+    if spec.endswith(".toml"):
+        name, parameters = read_tuned(spec)
+        return make_strategy(name, **parameters)
     return load_strategy(spec) if ":" in spec else make_strategy(spec, **shipped_parameters(spec))

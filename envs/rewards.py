@@ -3,20 +3,24 @@
 - `settlement`: the cash of the MTU that was settled. The sum of an episode is the net revenue.
 - `award`: settlement + claims after - claims before, with claims = what is sold and bought and not settled yet
   (`stacking.envs.claims`). They are 0 at start and end, so the sum of an episode is that of `settlement`.
+- `marked`: `award` + stock after - stock before, with stock = what the battery's unsold energy would be worth at the end of the
+  episode (`stacking.envs.stock`): a purchase costs what it is dearer than the energy is worth. The stock is 0 at start and end,
+  so the sum of an episode is that of `settlement` (a potential in the sense of Ng, Harada and Russell, ICML 1999).
 - `risk`: u(cash after) - u(cash before) with cash = net revenue of the episode so far and
   u(R) = (1 - w) R + w (v - max(0, v - R) / a); w = risk_weight, a = risk_tail_frac, v = risk_threshold_eur. The sum of an
   episode is u(R) - u(0). The mean of u is at most (1 - w) mean + w CVaR_a of the revenue R, and equal to it where v is the
   a-quantile of R (Rockafellar and Uryasev, Optimization of conditional value-at-risk, Journal of Risk 2 (2000), 21-41).
 
-With the baseline `do_nothing` the cash of the same FSP in the same MTU of the same scenario is subtracted, all FSPs doing
+With the baseline `do_nothing` the reward of the same FSP in the same MTU of the same scenario is subtracted, all FSPs doing
 nothing: the sum of an episode is then the flex revenue of every table of this project. With that of another strategy it is the
-cash of learners who play that strategy beside the same others: the sum of an episode is the gain over it, and what prices do to
+reward of learners who play that strategy beside the same others: the sum of an episode is the gain over it, and what prices do to
 both alike is no noise any more. A baseline depends on nothing that is decided, so it changes no preference among policies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +36,7 @@ from .co_players import CoPlayers
 from .config import EnvConfig
 from .learned import named_strategy
 from .scene import Scene
+from .stock import stocks
 
 FLOAT = NDArray[np.float64]
 INT = NDArray[np.int64]
@@ -62,10 +67,14 @@ class Rewards:
 
     def __init__(self, config: EnvConfig, engine: Engine, rows: INT, scene: Scene) -> None:
         self.config, self.engine, self.rows = config, engine, rows
-        self._idle = None if config.reward_baseline == "none" else baseline_cash(config.reward_baseline, engine, rows, scene)
-        self._claims: Callable[..., Any] = build(claims, "python" if config.backend == "python" else "serial")
+        backend = "python" if config.backend == "python" else "serial"
+        self._claims: Callable[..., Any] = build(claims, backend)
+        self._stocks: Callable[..., Any] = build(stocks, backend)
         self._before = np.zeros((engine.worlds, len(rows)))
-        self._worth = np.zeros_like(self._before)
+        self._worth, self._stock = np.zeros_like(self._before), np.zeros_like(self._before)
+        self._base: Baseline | None = None
+        if config.reward_baseline != "none":
+            self._base = baseline(config, engine, rows, scene)
 
     def restart(self, worlds: INT) -> None:
         """Forget what lay before the start of these worlds."""
@@ -73,18 +82,22 @@ class Rewards:
 
     def step(self) -> FLOAT:
         """Return the rewards of the tick that was stepped, (B, L)."""
-        kind, scale = self.config.reward, self.config.reward_scale_eur
-        if kind == "risk":
-            return self._change(self._value()) / scale
+        if self.config.reward == "risk":
+            return self._change(self._value()) / self.config.reward_scale_eur
+        earned = self.earned_eur()
+        if self._base is not None:
+            earned = earned - self._base.each[self.engine.scenario, self.engine.clock - 1]
+        return earned / self.config.reward_scale_eur
+
+    def earned_eur(self) -> FLOAT:
+        """Return the cash of the tick that was stepped and the change of what is counted beside it, (B, L)."""
         cash = self.engine.reward[:, self.rows]
-        if self._idle is not None:
-            cash = cash - self._idle[0][self.engine.scenario, self.engine.clock - 1]
-        return (cash + self._change(self._claimed()) if kind == "award" else cash) / scale
+        return cash if self.config.reward == "settlement" else cash + self._change(self._beside())
 
     def recall(self) -> None:
         """Take over the state of the engine after it was restored."""
         kind = self.config.reward
-        self._before[:] = self._value() if kind == "risk" else self._claimed() if kind == "award" else 0.0
+        self._before[:] = self._value() if kind == "risk" else 0.0 if kind == "settlement" else self._beside()
 
     def _change(self, value: FLOAT) -> FLOAT:
         """Return by how much a value has risen since the last call, (B, L)."""
@@ -96,9 +109,13 @@ class Rewards:
         """Return the utility of the net revenue so far, (B, L)."""
         known = self.config
         cash = self.engine.state[:, self.rows, s.CASH]
-        if self._idle is not None:
-            cash = cash - self._idle[1][self.engine.scenario, self.engine.clock]
+        if self._base is not None:
+            cash = cash - self._base.before[self.engine.scenario, self.engine.clock]
         return utility(cash, known.risk_weight, known.risk_tail_frac, known.risk_threshold_eur or 0.0)
+
+    def _beside(self) -> FLOAT:
+        """Return what is counted beside the cash: sales that are not settled yet, and stock if that is asked for, (B, L)."""
+        return self._claimed() + self._stocked() if self.config.reward == "marked" else self._claimed()
 
     def _claimed(self) -> FLOAT:
         """Return what is sold and bought and not settled yet, (B, L)."""
@@ -108,12 +125,26 @@ class Rewards:
                      e.prices, self.rows, self._worth)  # fmt: skip
         return self._worth
 
+    def _stocked(self) -> FLOAT:
+        """Return what the unsold energy of batteries is worth, (B, L)."""
+        e = self.engine
+        self._stocks(e.params, e.library.length, e.library.scalars, e.control, e.state, e.ring, self.rows, self._stock)
+        return self._stock
 
-def baseline_cash(name: str, engine: Engine, rows: INT, scene: Scene) -> tuple[FLOAT, FLOAT]:
-    """Return what learners earn when they play a strategy: cash of each tick (S, T, L) and of all before (S, T + 1, L), EUR.
+
+@dataclass(frozen=True)
+class Baseline:
+    """What learners earn when they play a strategy, as the reward counts it, EUR: by tick (S, T, L), before it (S, T + 1, L)."""
+
+    each: FLOAT
+    before: FLOAT
+
+
+def baseline(config: EnvConfig, engine: Engine, rows: INT, scene: Scene) -> Baseline:
+    """Return what is subtracted.
 
     Args:
-        name: `do_nothing`, which all FSPs play then, or that of another strategy, beside which the others play their own.
+        config: with the strategy: `do_nothing`, which all FSPs play then, or another one, beside which the others play their own.
         engine: of the environment.
         rows: (L,) portfolios that learn.
         scene: what the environment is made of.
@@ -122,16 +153,17 @@ def baseline_cash(name: str, engine: Engine, rows: INT, scene: Scene) -> tuple[F
     played = Engine(engine.design, engine.portfolios, library, len(library), engine.backend, scene.network)
     everywhere = np.arange(len(library))
     played.reset(everywhere)
-    strategy = named_strategy(name)
-    others = {} if name == IDLE else {**scene.others, **{int(row): strategy for row in rows}}
+    rewards = Rewards(config.model_copy(update={"reward_baseline": "none"}), played, rows, scene)
+    strategy = named_strategy(config.reward_baseline)
+    others = {} if config.reward_baseline == IDLE else {**scene.others, **{int(row): strategy for row in rows}}
     players = CoPlayers(others, [p.name for p in engine.portfolios], engine.compiled.layout)
     if others:
         players.start(everywhere, [str(key) for key in library.keys])
-    cash, action = np.zeros((len(library), ticks, len(rows))), np.zeros(played.mask.shape)
+    each, action = np.zeros((len(library), ticks, len(rows))), np.zeros(played.mask.shape)
     for tick in range(ticks):
         players.act(played.observation, played.mask, action)
         played.step(action)
-        cash[:, tick] = played.reward[:, rows]
-    total = np.zeros((len(library), ticks + 1, len(rows)))
-    np.cumsum(cash, axis=1, out=total[:, 1:])
-    return cash, total
+        each[:, tick] = played.reward[:, rows] if config.reward == "risk" else rewards.earned_eur()
+    before = np.zeros((len(library), ticks + 1, len(rows)))
+    np.cumsum(each, axis=1, out=before[:, 1:])
+    return Baseline(each, before)

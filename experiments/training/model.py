@@ -115,10 +115,11 @@ def to_policy(
     sizes = (layers[0].in_features, *(layer.out_features for layer in layers))
     low_high = worlds.engine.compiled.bounds
     fixed = fixed_decisions(config, config.choice)
+    advice, advised_with = (None, {}) if config.advice is None else adviser(config.advice)
     card = Card(
         layout_hash=layout_hash(), layout_version=LAYOUT_VERSION, name=name, algorithm=training.algorithm, env=env, seed=seed,
-        steps=int(model.num_timesteps), made_by=made_by, settings=plain_settings(training.env), advice=config.advice,
-        advice_parameters={} if config.advice is None else advice_parameters(config.advice),
+        steps=int(model.num_timesteps), made_by=made_by, settings=plain_settings(training.env), advice=advice,
+        advice_parameters=advised_with,
         reach=tuple(float(x) for x in worlds.reach), mask_seen=config.mask_seen, head=kind.head, levels=config.levels,
         activation=training.network.activation, sizes=sizes, bounds=(tuple(low_high[0].tolist()), tuple(low_high[1].tolist())),
         prices=tuple(tuple(row) for row in price_table(worlds.engine.compiled).tolist()),
@@ -151,9 +152,10 @@ def _linears(module: nn.Module) -> list[nn.Linear]:
     return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
 
 
-def advice_parameters(name: str) -> dict[str, float]:
-    """Return the numbers with which an adviser decides, so that it can be made again."""
-    return values_of(named_strategy(name))
+def adviser(spec: str) -> tuple[str, dict[str, float]]:
+    """Return how an adviser can be made again: its name, or FILE.py:Class, and the numbers with which it decides."""
+    strategy = named_strategy(spec)
+    return spec if ":" in spec else strategy.name, values_of(strategy)
 
 
 def plain_settings(settings: Any) -> dict[str, Any]:
