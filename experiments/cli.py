@@ -37,6 +37,8 @@ from .system_cli import system
 from .terminal import command, note, print_json, progress_bar
 from .training.cli import curves, train
 
+Starts = Annotated[list[str] | None, typer.Option("--start", help="Tuned file of a sister strategy, tried first; repeatable.")]
+
 app = typer.Typer(
     name="stacking",
     help="What flexibility earns when local, balancing and wholesale markets are coordinated, or not. Start with "
@@ -243,6 +245,7 @@ def tune(
     design: Designs = None, budget: Annotated[int, typer.Option(help="Portfolio-steps to simulate.")] = 5_000_000,
     days: Days = 7, prices: Prices = None, timezone: Timezone = None, world: World = None, portfolio: PortfolioFile = None,
     pooling: Pooling = None, settings: Settings = None, seed: Seed = 0, backend: Backend = "serial",
+    start: Starts = None,
     out: Annotated[str | None, typer.Option("--out", help="TOML file; by default that of the shipped parameters.")] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -256,7 +259,7 @@ def tune(
         days=days, prices=tuple(prices or ()), timezone=timezone, world=world, portfolio=portfolio, pooling=pooling,
         overrides=tuple(settings or ()), seed=seed, backend=backend,
     )  # fmt: skip
-    job = search.prepare(strategy, designs=tuple(design or ()), budget=budget, request=request)
+    job = search.prepare(strategy, designs=tuple(design or ()), budget=budget, request=request, starts=tuple(start or ()))
     ensure_compiled(backend, note)
     with progress_bar(f"Tuning {strategy}", budget) as advance:
         tuned = search.search(job, advance)

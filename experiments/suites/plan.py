@@ -67,6 +67,7 @@ class Job:
         arguments: of the command `stacking`.
         steps: that are simulated.
         done: whether it is finished.
+        needs: files of other jobs that must be there before.
     """
 
     kind: Literal["train", "tune"]
@@ -75,6 +76,7 @@ class Job:
     arguments: tuple[str, ...]
     steps: int
     done: bool
+    needs: tuple[Path, ...] = ()
 
 
 def price_paths(files: tuple[str, ...], data: Path | None) -> tuple[str, ...] | None:
@@ -109,8 +111,8 @@ def jobs_of(suite: Suite, part: Part, out: Path, data: Path | None) -> tuple[lis
             skipped.append(f"cell {cell.name}: no {', '.join(cell.prices)} in --data")
             continue
         for steps in part.steps_of(suite):
-            jobs += [_train(chosen, cell, steps, seed, prices, out) for chosen in suite.training for seed in part.seeds_of(suite)]
             jobs += [_tune(rival, cell, steps, suite.tune_days, prices, out) for rival in suite.rival]
+            jobs += [_train(chosen, cell, steps, seed, prices, out) for chosen in suite.training for seed in part.seeds_of(suite)]
     return jobs, skipped
 
 
@@ -121,6 +123,8 @@ def _train(chosen: Trained, cell: Cell, steps: int, seed: int, prices: tuple[str
     env |= {} if known else {"design": cell.design}
     env |= {"world": cell.world} if cell.world else {}
     env |= {"prices": list(prices)} if prices else {}
+    needs = {key: rival_file(out, cell.name, steps, rival) for key, rival in chosen.rivals.items()}
+    env |= {key: str(path) for key, path in needs.items()}
     changes = [*chosen.set, f"steps={steps}", *(f"env.{key}={json.dumps(value)}" for key, value in env.items())]
     name = env_id(cell.design) if known else CUSTOM
     record = training(chosen.algorithm, changes, settings_of(name))
@@ -129,7 +133,7 @@ def _train(chosen: Trained, cell: Cell, steps: int, seed: int, prices: tuple[str
     arguments = ("train", chosen.algorithm, "--env", name, *settings, "--seed", str(seed), "--name", chosen.name,
                  "--out", str(file.parent))  # fmt: skip
     label = f"{cell.name}: {chosen.name}, {steps:,} steps, seed {seed}"
-    return Job("train", label, file, arguments, steps, is_trained(file.parent, record, seed))
+    return Job("train", label, file, arguments, steps, is_trained(file.parent, record, seed), tuple(needs.values()))
 
 
 def is_trained(folder: Path, record: Training, seed: int) -> bool:
@@ -149,10 +153,12 @@ def _tune(rival: Rival, cell: Cell, steps: int, days: int, prices: tuple[str, ..
     file = rival_file(out, cell.name, steps, rival.name)
     world = ("--world", cell.world) if cell.world else ()
     given = tuple(part for path in prices for part in ("--prices", path))
+    needs = tuple(rival_file(out, cell.name, steps, name) for name in rival.starts)
+    starts = tuple(part for path in needs for part in ("--start", str(path)))
     arguments = ("tune", rival.name, "--design", cell.design, "--portfolio", cell.portfolio, "--budget", str(steps), "--days",
-                 str(days), *world, *given, "--out", str(file))  # fmt: skip
+                 str(days), *world, *given, *starts, "--out", str(file))  # fmt: skip
     label = f"{cell.name}: {rival.name} tuned with {steps:,} steps"
-    return Job("tune", label, file, arguments, steps, is_tuned(file, steps))
+    return Job("tune", label, file, arguments, steps, is_tuned(file, steps), needs)
 
 
 def is_tuned(file: Path, steps: int) -> bool:

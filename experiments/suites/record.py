@@ -37,11 +37,26 @@ Seed = Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)]
 
 
 class Trained(Record):
-    """A training that takes part: `algorithm` as for `stacking train`, `set` its changes ("parameters.n_epochs=5")."""
+    """A training that takes part.
+
+    Attributes:
+        name: in tables.
+        algorithm: as for `stacking train`.
+        set: its changes ("parameters.n_epochs=5").
+        advice, reward_baseline: a rival, as it was tuned in the cell with the same steps; as in the training if None.
+    """
 
     name: Name
     algorithm: Text
     set: tuple[Text, ...] = ()
+    advice: Name | None = None
+    reward_baseline: Name | None = None
+
+    @property
+    def rivals(self) -> dict[str, str]:
+        """Return the settings of the environment that are a tuned rival."""
+        named = {"advice": self.advice, "reward_baseline": self.reward_baseline}
+        return {key: name for key, name in named.items() if name is not None}
 
 
 class Rival(Record):
@@ -49,10 +64,12 @@ class Rival(Record):
 
     Attributes:
         name: of the strategy.
+        starts: rivals before it, whose tuned parameters its tuning tries first.
         goal_percent: what is claimed: the difference in per cent of the rival lies above this.
     """
 
     name: Name
+    starts: tuple[Name, ...] = ()
     goal_percent: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
@@ -155,6 +172,13 @@ class Suite(Record):
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice:
                 raise ValueError(f"two {what} are called {twice}; of cells, give one group a label")
+        rivals = [r.name for r in self.rival]
+        for k, r in enumerate(self.rival):
+            if late := [name for name in r.starts if name not in rivals[:k]]:
+                raise ValueError(f"rival {r.name} starts from {late[0]}, which is no rival before it")
+        for t in self.training:
+            if strange := [name for name in t.rivals.values() if name not in rivals]:
+                raise ValueError(f"training {t.name} asks for {strange[0]}, which is no rival; rivals are {', '.join(rivals)}")
         known = {t.name for t in self.test}
         unknown = [name for group in self.cells for name in group.tests if name not in known]
         if unknown:

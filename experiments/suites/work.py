@@ -23,22 +23,23 @@ def run_jobs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None]) -> N
     """Run what is not done.
 
     Args:
-        jobs: in the order in which they are begun.
+        jobs: in the order in which they are begun; one that needs another's file waits for it.
         at_once: processes side by side.
         say: told of beginnings and ends.
 
     Raises:
-        StackingError: after all have ended, if some failed.
+        StackingError: if a file is needed that none of them leaves; after all have ended, if some failed.
     """
     waiting = [job for job in jobs if not job.done]
+    _check_needs(waiting)
     running: list[tuple[Job, subprocess.Popen[bytes], float]] = []
     failed: list[Job] = []
     total, ended = len(waiting), 0
     before = _end_on_terminate()
     try:
         while waiting or running:
-            while waiting and len(running) < at_once:
-                job = waiting.pop(0)
+            while len(running) < at_once and (job := _ready(waiting, [entry[0] for entry in running])) is not None:
+                waiting.remove(job)
                 running.append((job, _begin(job), time.perf_counter()))
             for entry in list(running):
                 job, process, began = entry
@@ -62,6 +63,21 @@ def run_jobs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None]) -> N
             f"{len(failed)} of {total} jobs failed, first {failed[0].label}: {_last_words(failed[0])}", place="stacking suite",
             key="log", value=str(log_of(failed[0])), remedy="See this log; run the suite again: what is finished is kept.",
         )  # fmt: skip
+
+
+def _check_needs(jobs: Sequence[Job]) -> None:
+    coming = {job.file for job in jobs}
+    for job in jobs:
+        for file in job.needs:
+            if file not in coming and not file.is_file():
+                raise StackingError(f"{job.label} needs a tuned rival.", place="stacking suite", key="--stage", value=str(file),
+                                    remedy="Run the stage tune first, or together with it.")  # fmt: skip
+
+
+def _ready(waiting: Sequence[Job], running: Sequence[Job]) -> Job | None:
+    """Return the first job that needs nothing of those that wait or run; if the one before failed it says so itself."""
+    coming = {job.file for job in (*waiting, *running)}
+    return next((job for job in waiting if not coming.intersection(job.needs)), None)
 
 
 def _end_on_terminate() -> Any:

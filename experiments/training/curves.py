@@ -91,7 +91,7 @@ def _curve(name: str, group: Sequence[tuple[int, dict[str, Any], pd.Series]]) ->
     table = pd.concat([looks for _, _, looks in ordered], axis=1, join="inner").sort_index()
     if table.empty:
         raise StackingError("The trainings were never looked at after the same number of steps.", key="FOLDER", value=name)
-    rival = str(ordered[0][1]["training"]["env"].get("advice") or "rebid")
+    rival = _short(ordered[0][1]["training"]["env"].get("advice") or "rebid")
     return Curve(name, tuple(sorted(seeds)), tuple(int(s) for s in table.index), table.to_numpy(np.float64).T, rival)
 
 
@@ -100,7 +100,12 @@ def _names(records: Sequence[Mapping[str, Any]]) -> list[str]:
     plain = [_flat(record["training"]) | {"name": record["name"]} for record in records]
     keys = [key for key in dict.fromkeys(k for p in plain for k in p) if len({json.dumps(p.get(key)) for p in plain}) > 1]
     keys = [key for key in keys if key != "name"]
-    return [", ".join([str(p["name"]), *(f"{key.rpartition('.')[2]}={p.get(key, '-')}" for key in keys)]) for p in plain]
+    return [", ".join([str(p["name"]), *(f"{key.rpartition('.')[2]}={_short(p.get(key, '-'))}" for key in keys)]) for p in plain]
+
+
+def _short(value: Any) -> str:
+    """Return a value as text, a file by its name alone."""
+    return Path(value).stem if isinstance(value, str) and value.endswith(".toml") else str(value)
 
 
 def _flat(data: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from stacking.agents.parameters import read_tuned
+from stacking.envs.policy import load_policy
 from stacking.errors import StackingError
 from stacking.experiments import cli
 from stacking.experiments.suites import play, players, work
@@ -28,12 +31,18 @@ tune_days = 1
 [[training]]
 name = "ppo"
 algorithm = "ppo"
+advice = "rebid"
+reward_baseline = "rebid"
 set = ["rows=16", "leg_steps=120", "evaluate_legs=4", "env.scenarios=4", "env.days=1", "validation_scenarios=2",
        "validation_days=1", "parameters.batch_size=480", "parameters.n_epochs=1", "network.pi=[8]", "network.vf=[8]"]
 
 [[rival]]
 name = "rebid"
 goal_percent = 0.0
+
+[[rival]]
+name = "stacked"
+starts = ["rebid"]
 
 [[cells]]
 designs = {designs}
@@ -81,12 +90,18 @@ def test_from_record_to_report(run: tuple[Path, Path, dict[str, Any]]) -> None:
     cell, steps = "norflex_eam-battery", 8880
     assert policy_file(out, cell, steps, "ppo", 0).is_file()
     assert rival_file(out, cell, steps, "rebid").is_file()
-    (one,) = told["comparisons"]
+    one, other = told["comparisons"]
+    assert (one["rival"], other["rival"]) == ("rebid", "stacked")
     by = {player["player"]: player for player in told["players"]}
-    assert set(by) == {"do_nothing", "rebid", "ppo"}
+    assert set(by) == {"do_nothing", "rebid", "stacked", "ppo"}
     assert by["do_nothing"]["flex_eur"] == 0.0
     assert one["difference_eur"][0] == pytest.approx(by["ppo"]["flex_eur"] - by["rebid"]["flex_eur"])
-    assert one["p_holm"] == one["p_value"]  # of one comparison
+    least = min(one, other, key=lambda c: c["p_value"])
+    assert least["p_holm"] == pytest.approx(min(1.0, 2.0 * least["p_value"]))
+    card = load_policy(policy_file(out, cell, steps, "ppo", 0)).card
+    assert (card.advice, card.advice_parameters) == read_tuned(rival_file(out, cell, steps, "rebid"))
+    tuned, parameters = (tomllib.loads(rival_file(out, cell, steps, n).read_text("utf-8")) for n in ("stacked", "rebid"))
+    assert parameters["parameters"]["lfm_take_frac"] in [start[1] for start in tuned["provenance"]["starts"]]
     assert (one["seeds"], one["scenarios"], one["blocks"]) == (1, 3, 3)
     assert any("real" in text for text in told["left_out"])
     assert told["test_opened"] == 1
@@ -99,7 +114,7 @@ def test_what_is_done_is_kept(run: tuple[Path, Path, dict[str, Any]]) -> None:
     file, out, told = run
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     dry = json.loads(_call(str(file), "--out", str(out), "--dry-run", "--json").stdout)
-    assert [job["done"] for job in dry["jobs"]] == [True, True]
+    assert [job["done"] for job in dry["jobs"]] == [True, True, True]
     _call(str(file), "--out", str(out))
     again = json.loads(_call(str(file), "--out", str(out), "--stage", "test", "--json").stdout)
     assert again == told
@@ -111,7 +126,7 @@ def test_the_test_split_is_opened_by_its_stage_alone_and_counted(run: tuple[Path
     record = (out / play.OPENED).read_text("utf-8")
     known = json.loads(record)
     assert known["times"] == 1
-    assert known["openings"][0]["players"] == 3
+    assert known["openings"][0]["players"] == 4
     assert "20" not in json.dumps(
         [{k: v for k, v in entry.items() if k != "suite_hash"} for entry in known["openings"]]
     )  # no date
@@ -158,7 +173,7 @@ def test_another_suite_or_anything_else_in_the_folder_is_refused(run: tuple[Path
 def test_nobody_is_tested_before_all_are_there(tmp_path: Path) -> None:
     file = _write(tmp_path)
     told = _call(str(file), "--out", str(tmp_path / "out"), "--stage", "test", code=2)
-    assert "2 missing" in told.output
+    assert "3 missing" in told.output
     assert not (tmp_path / "out" / play.OPENED).exists()
 
 
@@ -176,6 +191,8 @@ def test_nobody_is_tested_before_all_are_there(tmp_path: Path) -> None:
         ('portfolios = ["battery"]', 'portfolios = ["battery"]\ntests = ["gone"]', "not there"),
         ("cross = true", 'split = "all"', "price files"),
         ("[[rival]]", "[[rivals]]", "rival"),
+        ('starts = ["rebid"]', 'starts = ["stacked"]', "no rival before it"),
+        ('advice = "rebid"', 'advice = "overbook"', "which is no rival"),
     ],
 )
 def test_a_bad_record_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -201,20 +218,22 @@ def test_a_part_that_is_not_there_is_refused(tmp_path: Path, arguments: tuple[st
 def test_jobs_are_every_seed_and_rival_of_every_cell(tmp_path: Path) -> None:
     suite = read_suite(str(_write(tmp_path, seeds=3, designs='["norflex_eam", "onenet"]')))[1]
     jobs, skipped = jobs_of(suite, Part(), tmp_path, None)
-    assert (sum(j.kind == "train" for j in jobs), sum(j.kind == "tune" for j in jobs), skipped) == (6, 2, [])
+    assert (sum(j.kind == "train" for j in jobs), sum(j.kind == "tune" for j in jobs), skipped) == (6, 4, [])
     assert len({j.file for j in jobs}) == len(jobs)
     assert {j.steps for j in jobs} == {8880}
     tune = next(j for j in jobs if j.kind == "tune")
     assert tune.arguments[tune.arguments.index("--budget") + 1] == "8880"
     part, _ = jobs_of(suite, Part(("onenet-battery",), (8880,), 1), tmp_path, None)
-    assert [j.kind for j in part] == ["train", "tune"]
+    assert [j.kind for j in part] == ["tune", "tune", "train"]
+    assert [j.needs for j in part] == [(), (part[0].file,), (part[0].file, part[0].file)]
 
 
 def test_visitors_are_trained_in_another_design_on_the_same_portfolio(tmp_path: Path) -> None:
     suite = read_suite(str(_write(tmp_path, designs='["norflex_eam", "onenet"]')))[1]
     cells = suite.all_cells()
     for cell in cells:
-        for file in (policy_file(tmp_path, cell.name, 8880, "ppo", 0), rival_file(tmp_path, cell.name, 8880, "rebid")):
+        rivals = [rival_file(tmp_path, cell.name, 8880, name) for name in ("rebid", "stacked")]
+        for file in (policy_file(tmp_path, cell.name, 8880, "ppo", 0), *rivals):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(cell.name.encode())
     generated, real = cells[0].tests
@@ -251,6 +270,18 @@ def test_a_job_that_fails_is_told_after_the_others_have_ended(tmp_path: Path) ->
         work.run_jobs([bad, done], 2, said.append)
     assert len(said) == 1
     assert "FAILED" in said[0]
+
+
+def test_a_training_waits_for_its_rival_or_says_that_it_is_missing(tmp_path: Path) -> None:
+    tune = Job("tune", "rebid", tmp_path / "rebid.toml", (), 1, False)
+    start = Job("tune", "stacked", tmp_path / "stacked.toml", (), 1, False, (tune.file,))
+    alone = Job("train", "alone", tmp_path / "policy.npz", (), 1, False)
+    assert work._ready([start, tune, alone], []) is tune
+    assert work._ready([start, alone], [tune]) is alone
+    assert work._ready([start], [tune]) is None
+    assert work._ready([start], []) is start
+    with pytest.raises(StackingError, match="needs a tuned rival"):
+        work.run_jobs([start], 1, print)
 
 
 @pytest.mark.parametrize("name", suite_names())
