@@ -111,15 +111,24 @@ def scenarios_hash(rows: pd.DataFrame) -> str:
 
 def _made_with(group: Sequence[Played]) -> dict[str, Any]:
     """Return what makes a player again: parameters by cell, or the training without what its cell says."""
+    player = group[0].player
     files = {one.player.cell: one.player.file for one in group if one.player.file is not None}
-    if group[0].player.kind == "rival":
+    if player.entered:
+        return {"entered": player.entered}
+    if player.kind == "rival":
         return {cell: read_toml(file)["parameters"] for cell, file in files.items()}
-    records = [file.with_name(TRAINING) for file in files.values()]
-    if group[0].player.kind != "trained" or not all(file.is_file() for file in records):
-        return {"entered": group[0].player.entered} if group[0].player.entered else {}
+    records = [record for record in (file.with_name(TRAINING) for file in files.values()) if record.is_file()]
+    if not records:
+        return {}
     training = json.loads(records[0].read_text(encoding="utf-8"))["training"]
     of_cell = ("design", "portfolio", "world", "prices")
-    return {"training": {**training, "env": {k: v for k, v in training["env"].items() if k not in of_cell}}}
+    env = {key: _plain(value) for key, value in training["env"].items() if key not in of_cell}
+    return {"training": {**training, "env": env}}
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting, of a file that was tuned in the cell its name alone."""
+    return f"{Path(value).stem}, tuned in the cell" if isinstance(value, str) and value.endswith(".toml") else value
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
