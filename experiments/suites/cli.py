@@ -18,7 +18,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Shipped suite (claim,
 Out = Annotated[str | None, typer.Option("--out", help="Folder; what lies there is kept. [results/NAME]")]
 Data = Annotated[str | None, typer.Option("--data", help="Folder of price files; tests without theirs are left out.")]
 Only = Annotated[list[str] | None, typer.Option("--only", help="Cell; repeatable. [all]")]
-SeedCount = Annotated[int | None, typer.Option("--seeds", min=1, help="The first so many training seeds. [all]")]
+SeedCount = Annotated[int | None, typer.Option("--seeds", min=0, help="The first so many training seeds; 0: rivals alone. [all]")]
 Entered = Annotated[str, typer.Argument(metavar="STRATEGY", help="Name, FILE.py:Class or .npz; {cell}, {seed} may stand in it.")]
 Places = Annotated[list[str] | None, typer.Argument(metavar="[FILE|FOLDER]...", help="Submissions beside the shipped ones.")]
 Width = Annotated[int | None, typer.Option(help="Columns of the text.")]

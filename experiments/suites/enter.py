@@ -37,6 +37,8 @@ def enter(
         raise StackingError("The suite has no such budget.", key="--steps", value=steps,
                             allowed=f"0, {', '.join(map(str, suite.steps))}")  # fmt: skip
     cells = part.cells_of(suite)
+    if SEED in spec and not part.seeds_of(suite):
+        raise StackingError("A policy for each training seed was entered, and no seed.", key="--seeds", value=0, allowed=">= 1")
     players = {cell.name: _players(suite, part, cell, spec, label, steps) for cell in cells}
     for own in players.values():
         for player in own:

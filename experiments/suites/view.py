@@ -20,18 +20,25 @@ def to_text(report: Report, width: int | None = None) -> str:
     few = min((c.found.blocks for c in report.compared), default=FEW_BLOCKS)
     notes = [
         f"The test split was opened {tested.times} time(s) in this folder.",
-        f"difference: mean over training seeds and scenarios, EUR per episode [95 % interval: bootstrap over training seeds and "
-        f"over blocks of {suite.block_days} days, paired]; p two-sided, Holm over the {len(report.compared)} comparisons.",
+        *([_law(report)] if report.compared else []),
         *([f"One test has {few} block(s) only: its intervals are too narrow."] if few < FEW_BLOCKS else []),
         *([f"One training seed: its chance is not in the interval ({report.name} asks for {suite.seeds})."]
           if any(c.found.seeds == 1 for c in report.compared) else []),
         *suite.notes,
         *(f"Left out: {text}" for text in tested.skipped),
     ]  # fmt: skip
-    blocks = [f"{report.name}: {suite.title}", wrapped(suite.question, width=width), _comparisons(report, width)]
+    blocks = [f"{report.name}: {suite.title}", wrapped(suite.question, width=width)]
+    blocks += [_comparisons(report, width)] if report.compared else []
     blocks += [_crossed(report, width)] if report.crossed else []
     blocks += [_players(report, width), "\n".join(wrapped(f"- {line}", indent="  ", width=width) for line in notes)]
     return "\n\n".join(blocks)
+
+
+def _law(report: Report) -> str:
+    return (
+        f"difference: mean over training seeds and scenarios, EUR per episode [95 % interval: bootstrap over training seeds and "
+        f"over blocks of {report.suite.block_days} days, paired]; p two-sided, Holm over the {len(report.compared)} comparisons."
+    )
 
 
 def _comparisons(report: Report, width: int | None) -> str:

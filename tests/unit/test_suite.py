@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -135,6 +136,17 @@ def test_the_test_split_is_opened_by_its_stage_alone_and_counted(run: tuple[Path
     opening.note()
     opening.note()
     assert json.loads(opening.file.read_text("utf-8"))["openings"][1]["players"] == 2
+
+
+def test_rivals_can_be_tested_without_any_training(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
+    file, out, _ = run
+    mine = tmp_path / "out"
+    shutil.copytree(out, mine)
+    command = [str(file), "--out", str(mine), "--stage", "test", "--seeds", "0"]
+    told = json.loads(_call(*command, "--json").stdout)
+    assert {player["player"] for player in told["players"]} == {"do_nothing", "rebid", "stacked"}
+    assert (told["comparisons"], told["test_opened"]) == ([], 1)
+    assert "Holm" not in _call(*command).stdout
 
 
 def test_rows_of_another_player_are_not_taken(run: tuple[Path, Path, dict[str, Any]]) -> None:
