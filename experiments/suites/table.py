@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..runner import REFERENCE
 from ..stats import FloatArray, cvar
 from ..tables import bracketed, number
 from .laws import Difference, block_length, difference
@@ -73,31 +74,42 @@ def _rival(submissions: Sequence[Submission], rival: str, cell: str, test: str, 
 
 
 def markdown(suite: Suite, lines: Sequence[Line]) -> str:
-    """Return the table as Markdown, one part per test, then cross-play."""
+    """Return the table as Markdown: of each test what everybody earned, then who differs from the rival, then cross-play."""
     rival = suite.rival[0].name
     parts = []
     for test in suite.test:
         own = [line for line in lines if line.test == test.name and not line.trained_in]
-        if own:
-            parts.append(_part(f"Test `{test.name}`", ["cell"], rival, [([line.cell], line) for line in own]))
-    crossed = [line for line in lines if line.trained_in]
-    if crossed:
-        rows = [([line.cell, line.trained_in], line) for line in crossed]
-        parts.append(_part("Cross-play", ["played in", "trained in"], rival, rows))
+        beside = [([line.cell], line) for line in own if line.against is not None and line.name != REFERENCE]
+        parts += [_means(f"Test `{test.name}`: flex revenue, EUR per episode", own)] if own else []
+        parts += [_differences(f"Test `{test.name}`: less `{rival}`", ["cell"], rival, beside)] if beside else []
+    crossed = [([line.cell, line.trained_in], line) for line in lines if line.trained_in]
+    parts += [_differences("Cross-play", ["played in", "trained in"], rival, crossed)] if crossed else []
     return "\n\n".join(parts) + "\n"
 
 
-def _part(title: str, first: list[str], rival: str, rows: list[tuple[list[str], Line]]) -> str:
+def _means(title: str, lines: Sequence[Line]) -> str:
+    """Return cells x players; a player of several budgets has a column for each."""
+    players = sorted({(line.steps, line.name) for line in lines})
+    earned = {(line.cell, line.steps, line.name): number(line.mean_eur) for line in lines}
+    names = [f"`{name}` {steps_text(steps)}" if steps else f"`{name}`" for steps, name in players]
+    rows = [
+        [f"`{cell}`", *(earned.get((cell, *player), "") for player in players)] for cell in dict.fromkeys(n.cell for n in lines)
+    ]
+    return "\n".join([f"**{title}**", "", _row(["cell", *names]), _rule(1, len(names)), *map(_row, rows)])
+
+
+def _differences(title: str, first: list[str], rival: str, rows: Sequence[tuple[list[str], Line]]) -> str:
     header = [*first, "player", "steps", "seeds", "EUR per episode", "worst 5 %", f"less {rival} [95 %]", "% of it [95 %]"]
-    out = [f"**{title}**", "", _row(header), _row(["---"] * len(first) + ["---", *["---:"] * (len(header) - len(first) - 1)])]
+    out = [f"**{title}**", "", _row(header), _rule(len(first) + 1, len(header) - len(first) - 1)]
     for names, line in rows:
         gain = ["", ""] if line.against is None else [bracketed(line.against.eur), bracketed(line.against.percent)]
-        cells = [f"`{name}`" for name in names]
-        seeds = str(line.seeds) if line.seeds else "-"
-        out.append(
-            _row([*cells, f"`{line.name}`", steps_text(line.steps), seeds, number(line.mean_eur), number(line.cvar_eur), *gain])
-        )
+        who = [*(f"`{name}`" for name in (*names, line.name)), steps_text(line.steps), str(line.seeds) if line.seeds else "-"]
+        out.append(_row([*who, number(line.mean_eur), number(line.cvar_eur), *gain]))
     return "\n".join(out)
+
+
+def _rule(left: int, right: int) -> str:
+    return _row(["---"] * left + ["---:"] * right)
 
 
 def _row(cells: Sequence[str]) -> str:

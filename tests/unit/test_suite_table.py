@@ -113,14 +113,14 @@ def test_each_is_beside_the_rival_of_its_budget(suite: Suite, submitted: Path) -
 
 def test_the_table_is_markdown_with_cross_play_apart(suite: Suite, submitted: Path) -> None:
     text = markdown(suite, lines_of(suite, read_submissions("two", suite, [submitted])))
-    own, crossed = text.split("**Cross-play**")
-    assert own.startswith("**Test `generated`**")
-    assert [line.split("|")[2].strip() for line in own.splitlines() if line.startswith("| `")] == [
-        "`mine`",
-        "`rebid`",
-        "`ppo`",
-        "`rebid`",
+    means, beside, crossed = text.split("\n\n**")
+    assert means.splitlines()[2:] == [
+        "| cell | `mine` | `rebid` 100 | `ppo` 1,000 | `rebid` 1,000 |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        f"| `{NORFLEX}` | 25.0 | 150 | 168 | 160 |",
     ]
+    assert [line.split("|")[2].strip() for line in beside.splitlines() if line.startswith("| `")] == ["`mine`", "`ppo`"]
+    assert crossed.startswith("Cross-play")
     assert f"| `{NORFLEX}` | `{ONENET}` | `ppo` | 1,000 | 1 | 140 | 90.0 | -20.0 |" in crossed
 
 
