@@ -143,10 +143,11 @@ def is_trained(folder: Path, record: Training, seed: int) -> bool:
     try:
         kept = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         legs = progress_file.read(folder)["leg"].max()
-    except (ValueError, StackingError):
+        known = Training.model_validate(kept["training"])  # settings that came later have their defaults
+    except (ValueError, KeyError, TypeError, StackingError):
         return False  # the training itself says what is wrong
-    wanted = json.loads(json.dumps(record.model_dump(mode="json"), default=str))
-    return kept.get("training") == wanted and kept.get("seed") == seed and bool(legs >= record.legs)
+    same = [json.loads(json.dumps(one.model_dump(mode="json"), default=str)) for one in (known, record)]
+    return same[0] == same[1] and kept.get("seed") == seed and bool(legs >= record.legs)
 
 
 def _tune(rival: Rival, cell: Cell, steps: int, days: int, prices: tuple[str, ...], out: Path) -> Job:

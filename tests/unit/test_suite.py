@@ -19,8 +19,9 @@ from stacking.envs.policy import load_policy
 from stacking.errors import StackingError
 from stacking.experiments import cli
 from stacking.experiments.suites import play, players, work
-from stacking.experiments.suites.plan import Job, Part, is_tuned, jobs_of, policy_file, price_paths, rival_file
+from stacking.experiments.suites.plan import Job, Part, is_trained, is_tuned, jobs_of, policy_file, price_paths, rival_file
 from stacking.experiments.suites.record import Suite, read_suite, suite_hash, suite_names
+from stacking.experiments.training.record import Training
 
 TINY = """
 title = "Tiny"
@@ -136,6 +137,23 @@ def test_the_test_split_is_opened_by_its_stage_alone_and_counted(run: tuple[Path
     opening.note()
     opening.note()
     assert json.loads(opening.file.read_text("utf-8"))["openings"][1]["players"] == 2
+
+
+def test_a_training_is_known_by_its_record_and_seed(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
+    _, out, _ = run
+    mine = tmp_path / "seed-0"
+    shutil.copytree(policy_file(out, "norflex_eam-battery", 8880, "ppo", 0).parent, mine)
+    kept = json.loads((mine / "training.json").read_text("utf-8"))
+    record = Training.model_validate(kept["training"])
+    assert is_trained(mine, record, 0)
+    assert not is_trained(mine, record, 1)
+    assert not is_trained(mine, record.model_copy(update={"decay": 0.5}), 0)
+    assert not is_trained(mine, record.model_copy(update={"steps": 2 * record.steps}), 0)  # killed half-way
+    del kept["training"]["decay"]  # as a version wrote it that did not know this setting
+    (mine / "training.json").write_text(json.dumps(kept))
+    assert is_trained(mine, record, 0)
+    (mine / "training.json").write_text("{")
+    assert not is_trained(mine, record, 0)
 
 
 def test_rivals_can_be_tested_without_any_training(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
