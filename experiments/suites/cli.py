@@ -103,8 +103,8 @@ def _dry(plan: Planned, as_json: bool) -> None:
         typer.echo(f"left out: {text}")
     left = [job for job in plan.jobs if not job.done]
     typer.echo(f"{len(left)} of {len(plan.jobs)} to do, {sum(job.steps for job in left):,} steps.")
-    for group in {(cell.name, *(test.name for test in cell.tests)) for cell in plan.part.cells_of(plan.suite)}:
-        typer.echo(f"tests of {group[0]}: {', '.join(group[1:])}")
+    for cell in plan.part.cells_of(plan.suite):
+        typer.echo(f"tests of {cell.name}: {', '.join(test.name for test in cell.tests)}")
 
 
 @command
