@@ -57,7 +57,8 @@ def svg(chart: Chart) -> str:
     """Return the chart as an SVG document."""
     (at_x, scaled), (low, high) = _places(chart), _range(chart)
     width = PLOT_END + 40 + LETTER * max((len(name) for name in chart.lines), default=0)
-    height = max(HEIGHT, TOP + LEGEND_ROW * len(chart.lines) + 10)
+    slanted, told = _slant(chart), chart.x_title + ("" if scaled else " (not to scale)")
+    height = max(HEIGHT + slanted, TOP + LEGEND_ROW * len(chart.lines) + 10)
     step = _round_step((high - low) / TICKS)
     low, high = step * math.floor(low / step), step * math.ceil(high / step)
 
@@ -68,14 +69,14 @@ def svg(chart: Chart) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" font-family="sans-serif" font-size="12">',
         f'<rect width="{width:.0f}" height="{height}" fill="white"/>',
         _text(LEFT, 24, chart.title, size=14),
-        _text((LEFT + PLOT_END) / 2, HEIGHT - 14, chart.x_title + ("" if scaled else " (not to scale)"), anchor="middle"),
+        _text((LEFT + PLOT_END) / 2, HEIGHT + slanted - 14, told, anchor="middle"),
         _text(LEFT, 42, chart.y_title),
     ]
     for k in range(round((high - low) / step) + 1):
         value = low + k * step
         parts.append(_line(LEFT, at_y(value), PLOT_END, at_y(value), "#000000" if abs(value) < step / 2 else "#dddddd"))
         parts.append(_text(LEFT - 8, at_y(value) + 4, f"{value:,.10g}", anchor="end"))
-    parts += [_text(x, HEIGHT - BOTTOM + 20, name, anchor="middle") for x, name in zip(at_x, chart.xs, strict=True)]
+    parts += [_place_name(x, HEIGHT - BOTTOM + 20, name, slanted > 0) for x, name in zip(at_x, chart.xs, strict=True)]
     for number, (name, figures) in enumerate(chart.lines.items()):
         shift = 3.0 * (number - (len(chart.lines) - 1) / 2)
         parts += _band_of(chart.bands.get(name, ()), [x + shift for x in at_x], at_y, number)
@@ -140,6 +141,17 @@ def _places(chart: Chart) -> tuple[list[float], bool]:
         given, span = [float(k) for k in range(len(given))], float(len(given) - 1)
     least = min(given)
     return [LEFT + 30 + ((p - least) / span if span > 0 else 0.5) * inside for p in given], not (chart.positions and near)
+
+
+def _slant(chart: Chart) -> int:
+    """Return the room that names of things need below because they stand too close to be written level, 0 if they do not."""
+    longest = LETTER * max(len(name) for name in chart.xs)
+    return 0 if chart.joined or longest * len(chart.xs) <= PLOT_END - LEFT else round(0.87 * longest)
+
+
+def _place_name(x: float, y: float, name: str, slanted: bool) -> str:
+    level = _text(x, y, name, anchor="end" if slanted else "middle")
+    return level.replace("<text ", f'<text transform="rotate(-60 {x:.1f} {y:.1f})" ', 1) if slanted else level
 
 
 def _range(chart: Chart) -> tuple[float, float]:

@@ -95,3 +95,11 @@ def test_things_that_have_no_order_are_not_joined() -> None:
     apart = Chart("t", "x", "y", ["a", "b"], None, {"line": [point, point]}, joined=False)
     assert "polyline" not in svg(apart)
     assert svg(apart).count("circle") == 2
+
+
+def test_names_that_would_run_into_each_other_are_slanted() -> None:
+    point = Interval(1.0, 0.0, 2.0, 0.95, 2)
+    names = [f"norflex_eam-battery-{k}" for k in range(12)]
+    crowded = Chart("t", "x", "y", names, None, {"line": [point] * 12}, joined=False)
+    assert svg(crowded).count("rotate(-60") == 12
+    assert "rotate" not in svg(Chart("t", "x", "y", names[:2], None, {"line": [point] * 2}, joined=False))
