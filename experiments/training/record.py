@@ -100,6 +100,18 @@ def training(name: str, changes: Sequence[str] = (), env: Mapping[str, Any] | No
     return validated(Training, data, place + (" with --set" if changes else ""))
 
 
+def bare(algorithm: str, changes: Sequence[str] = (), env: Mapping[str, Any] | None = None) -> Training:
+    """Return a training of an algorithm with nothing but its own defaults and some changes.
+
+    Raises:
+        StackingError: for an unknown key or a value that is not allowed.
+    """
+    data: dict[str, Any] = {"algorithm": algorithm, "env": dict(env or {})}
+    for text in changes:
+        _change(data, text)
+    return validated(Training, data, f"algorithm {algorithm}")
+
+
 def _data(name: str) -> tuple[dict[str, Any], str]:
     path = Path(name).expanduser()
     if path.suffix == ".toml":

@@ -86,5 +86,4 @@ def episodes(scene: Scene, library: Library, strategy: Strategy) -> pd.DataFrame
                       network=scene.network)  # fmt: skip
     found = run(contest).episodes
     own = found[(found["strategy"] == strategy.name) & (found["portfolio"] == scene.portfolios[row].name)]
-    order = {str(key): k for k, key in enumerate(library.keys)}
-    return own.sort_values("scenario", key=lambda names: names.map(order)).reset_index(drop=True)
+    return own.set_index("scenario", drop=False).loc[[str(key) for key in library.keys]].reset_index(drop=True)
