@@ -35,6 +35,7 @@ from .studies.cli import run
 from .system_cli import system
 from .terminal import command, note, print_json, progress_bar
 from .training.cli import train
+from .training.league_cli import cross_play, exploit, league
 
 app = typer.Typer(
     name="stacking",
@@ -49,6 +50,9 @@ app.add_typer(bench, name="bench")
 app.command("run")(run)
 app.command()(system)
 app.command()(train)
+app.command()(league)
+app.command()(exploit)
+app.command("cross-play")(cross_play)
 
 
 def main() -> None:

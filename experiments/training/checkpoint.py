@@ -93,7 +93,7 @@ def _read(file: Path) -> tuple[dict[str, Any], Any]:
     except Exception as error:  # torch raises many kinds for a damaged file
         raise StackingError(
             f"The checkpoint cannot be read: {type(error).__name__}.", key="checkpoint", value=str(file),
-            allowed="a file by `stacking train`", remedy=f"Remove {folder} and train again, or give another --out.",
+            allowed="a file by `stacking train`", remedy=f"Remove {file.parent} and train again, or give another --out.",
         ) from None  # fmt: skip
 
 

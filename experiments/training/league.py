@@ -1,10 +1,10 @@
 """Leagues: the FSPs of a world learn in turn, each group beside what the others play at that time.
 
-`shared`: one policy decides for all FSPs and learns from all of them. `independent`: each group has a policy of its own; in turn it
-learns on against the current policies of the others, and the new one always takes the place of the old. `best_response`: in turn each
-group trains a policy against the others, which are frozen; it takes its place only if it earns at least epsilon more on scenarios on
-which it was not chosen, and the league ends when in a whole round nobody did (or all rounds are used up). That nobody gained means
-that this learner with this budget found nothing better, no more.
+`shared`: one policy decides for all FSPs and learns from all of them. `independent`: each group has a policy of its own; in turn
+it learns on against the current policies of the others, and the new one always takes the place of the old. `best_response`: in
+turn each group trains a policy against the others, which are frozen; it takes its place only if it earns more than epsilon more on
+scenarios on which it was not chosen, and the league ends when in a whole round nobody did (or all rounds are used up). That
+nobody gained means that this learner with this budget found nothing better, no more.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class League(Record):
     Attributes:
         mode: see the module.
         env: settings of the world, with a population or several portfolios; those of the algorithm's file go behind them.
-        groups: who shares a policy: `each` FSP has its own, `kind`: one for batteries, fleets, loads and mixtures, `all`, or a table
-            name -> FSPs; as the mode says if None. They learn in this order.
+        groups: who shares a policy: `each` FSP has its own, `kind`: one for batteries, fleets, loads and mixtures, `all`, or a
+            table name -> FSPs; as the mode says if None. They learn in this order.
         learns_on: whether a group takes over the networks of its last training, or begins anew; as the mode says if None.
         rounds: most rounds; in each every group learns once.
         epsilon_eur: by how much a best response has to be better, EUR per episode of its group.
@@ -163,7 +163,8 @@ def run_league(league: League, folder: Path, *, made_by: str = "", tell: Callabl
 
 
 def _learn(
-    league: League, arena: Arena, profile: Profile, done: Sequence[Step], now: tuple[int, str, tuple[str, ...]], place: Path, made_by: str
+    league: League, arena: Arena, profile: Profile, done: Sequence[Step], now: tuple[int, str, tuple[str, ...]], place: Path,
+    made_by: str,
 ) -> Step:  # fmt: skip
     """Train one group beside the others and measure what it gains."""
     (k, group, fsps), mode, folder = now, MODES[league.mode], place.parents[1]

@@ -1,7 +1,7 @@
 """Profiles: what each FSP of a world plays, and the arena in which a profile's revenues are measured.
 
-What an FSP plays is a text that `stacking.envs.learned.named_strategy` understands: a strategy by name, FILE.py:Class, or a policy's
-.npz file. So a profile is plain data, and frozen policies play inside environments as the co-players that they are.
+What an FSP plays is a text that `stacking.envs.learned.named_strategy` understands: a strategy by name, FILE.py:Class, or a
+policy's .npz file. So a profile is plain data, and frozen policies play inside environments as the co-players that they are.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ GIVEN = ("learners", "co_players", "split", "library")  # settings that are not 
 LEARNING = ("reward", "reward_baseline", "advice", "reach", "mask_seen", "levels", "risk_threshold_eur")
 
 KEPT_SEED, REPORT_SEED = 2, 3
-"""Seeds of validation scenarios. Within a training policies are chosen on those of seed 1 (`validation.SPLIT_SEED`); whether a league
-keeps one is decided on others, and what is reported of a profile is measured on others again, on which nothing was chosen."""
+"""Seeds of validation scenarios. Within a training policies are chosen on those of seed 1 (`validation.SPLIT_SEED`); whether a
+league keeps one is decided on others, and what is reported of a profile is measured on others again, on which nothing was
+chosen."""
 
 
 class Profile(Record):

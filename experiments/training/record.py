@@ -36,8 +36,8 @@ class Training(Record):
     Attributes:
         algorithm: class of stable-baselines3 or sb3-contrib.
         env: settings of the environment (`stacking.envs.EnvConfig`), in which rows learn.
-        learners: `one` FSP of each environment, or `shared`: one policy decides for all FSPs that learn (`env.learners`, or all that
-            no co-player decides for), a row for each of them in each world.
+        learners: `one` FSP of each environment, or `shared`: one policy decides for all FSPs that learn (`env.learners`, or all
+            that no co-player decides for), a row for each of them in each world.
         rows: environments side by side; `shared`: worlds x learners.
         steps: of all rows together.
         leg_steps: per row, from checkpoint to checkpoint; each leg begins new episodes and draws from its own seeds, so that a

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stacking.scenario import Library
@@ -89,5 +90,5 @@ def episodes(scene: Scene, library: Library, strategy: Strategy) -> pd.DataFrame
                       network=scene.network)  # fmt: skip
     found = run(contest).episodes
     own = found[(found["strategy"] == strategy.name) & found["portfolio"].isin(list(place))]
-    order = {str(key): k for k, key in enumerate(library.keys)} | place
-    return own.sort_values(["scenario", "portfolio"], key=lambda names: names.map(order)).reset_index(drop=True)
+    order = {str(key): k for k, key in enumerate(library.keys)}
+    return own.iloc[np.lexsort((own["portfolio"].map(place), own["scenario"].map(order)))].reset_index(drop=True)

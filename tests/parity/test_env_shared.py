@@ -96,8 +96,8 @@ def test_shared_rows_begin_again_in_the_next_step_and_continue_after_a_restore()
 
 def test_the_adapter_takes_shared_rows_and_its_seeds_are_those_of_worlds():
     pytest.importorskip("stable_baselines3")
-    own, plain = stacking.envs.Sb3VecEnv(shared(8, portfolio=FOUR, library=library(rows=4))), shared(8, portfolio=FOUR,
-                                                                                                   library=library(rows=4))  # fmt: skip
+    settings = {"portfolio": FOUR, "library": library(rows=4)}
+    own, plain = stacking.envs.Sb3VecEnv(shared(8, **settings)), shared(8, **settings)
     own.seed(4)
     same(own.reset(), plain.reset(seed=4)[0])
     random, ends = np.random.default_rng(1), 0
