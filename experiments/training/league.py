@@ -2,8 +2,8 @@
 
 `shared`: one policy decides for all FSPs and learns from all of them. `independent`: each group has a policy of its own; in turn
 it learns on against the current policies of the others, and the new one always takes the place of the old. `best_response`: in
-turn each group trains a policy against the others, which are frozen; it takes its place only if it earns more than epsilon more on
-scenarios on which it was not chosen, and the league ends when in a whole round nobody did (or all rounds are used up). That
+turn each group trains a policy against the others, which are frozen; it takes its place only if it earns more than epsilon more
+on scenarios on which it was not chosen, and the league ends when in a whole round nobody did (or all rounds are used up). That
 nobody gained means that this learner with this budget found nothing better, no more.
 """
 

@@ -91,4 +91,5 @@ def episodes(scene: Scene, library: Library, strategy: Strategy) -> pd.DataFrame
     found = run(contest).episodes
     own = found[(found["strategy"] == strategy.name) & found["portfolio"].isin(list(place))]
     order = {str(key): k for k, key in enumerate(library.keys)}
-    return own.iloc[np.lexsort((own["portfolio"].map(place), own["scenario"].map(order)))].reset_index(drop=True)
+    scenario, portfolio = [order[key] for key in own["scenario"]], [place[name] for name in own["portfolio"]]
+    return own.iloc[np.lexsort((portfolio, scenario))].reset_index(drop=True)

@@ -80,7 +80,7 @@ def test_shared_rows_begin_again_in_the_next_step_and_continue_after_a_restore()
     env = shared(8, portfolio=FOUR, library=uneven(4), autoreset_mode=AutoresetMode.NEXT_STEP)
     random = np.random.default_rng(9)
     env.reset(seed=2)
-    truncated = np.zeros(8, bool)
+    truncated, told = np.zeros(8, bool), {}
     while not truncated.any():
         *_, truncated, told = env.step(lively(random, 8))
     assert truncated.sum() in (4, 8)
