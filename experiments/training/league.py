@@ -2,9 +2,11 @@
 
 `shared`: one policy decides for all FSPs and learns from all of them. `independent`: each group has a policy of its own; in turn
 it learns on against the current policies of the others, and the new one always takes the place of the old. `best_response`: in
-turn each group trains a policy against the others, which are frozen; it takes its place only if it earns more than epsilon more
-on scenarios on which it was not chosen, and the league ends when in a whole round nobody did (or all rounds are used up). That
-nobody gained means that this learner with this budget found nothing better, no more.
+turn each group trains a policy against the others, which are frozen; it takes its place only if the whole interval of its
+gain, on scenarios on which it was not chosen, lies above epsilon, and the league ends when in a whole round nobody's did (or all
+rounds are used up). That nobody gained means that this learner with this budget found nothing that is better for sure, no more.
+
+A group that learns on takes over the networks with which its last training ended; what it plays is the best policy of a training.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ class League(Record):
             table name -> FSPs; as the mode says if None. They learn in this order.
         learns_on: whether a group takes over the networks of its last training, or begins anew; as the mode says if None.
         rounds: most rounds; in each every group learns once.
-        epsilon_eur: by how much a best response has to be better, EUR per episode of its group.
+        epsilon_eur: by how much a best response has to be better for sure, EUR per episode of its group.
         start: what all play in the beginning, or a table FSP -> strategy.
         scenarios, days: validation scenarios on which gains are measured.
         algorithm, changes: of each training, such as "ppo" and ["steps=300000"].
@@ -179,7 +181,7 @@ def _learn(
     old = arena.flex_eur(profile.plays)[:, columns].sum(axis=1)
     new = arena.flex_eur(profile.changed(fsps, str(trained.file)).plays)[:, columns].sum(axis=1)
     gain = mean_interval(new - old)
-    kept = not mode.has_to_gain or gain.estimate > league.epsilon_eur
+    kept = not mode.has_to_gain or gain.low > league.epsilon_eur
     step = Step(k, group, fsps, inside(str(trained.file), folder), kept, float(old.mean()), gain, trained.progress.steps,
                 trained.progress.seconds)  # fmt: skip
     partial = place / "step.partial"

@@ -54,6 +54,7 @@ def exploit(
     as_json: Json = False,
 ) -> None:
     """Train a fresh best response of each FSP against a profile: what it gains shows how far from an equilibrium that is."""
+    from ..tables import bracketed
     from .exploit import exploit as exploited
     from .profile import load_profile
 
@@ -63,20 +64,20 @@ def exploit(
     _compile()
     found = exploited(known, folder, fsps=tuple(fsp or ()), changes=changes, scenarios=scenarios, days=days, seed=seed,
                       made_by=_made_by(), tell=lambda row: note(_gain(row)))  # fmt: skip
-    total = sum(row.bound_eur for row in found)
     if as_json:
-        rows = [{**asdict(row), "bound_eur": row.bound_eur} for row in found]
-        print_json({"profile": profile, "exploitability_at_least_eur": total, "scenarios": scenarios, "days": days, "fsps": rows})
+        each = [{**asdict(row), "bound_eur": row.bound_eur} for row in found.fsps]
+        print_json(
+            {"profile": profile, "at_least_eur": found.bound_eur, "total": asdict(found.total), "days": days, "fsps": rows}
+        )
         return
-    typer.echo("\n".join(_gain(row) for row in found))
-    typer.echo(f"Sum of the gains, none below 0: {total:,.0f} EUR per episode of {days} days. {NONE_FOUND}")
+    typer.echo("\n".join(_gain(row) for row in found.fsps))
+    typer.echo(f"Sum of the gains: {bracketed(found.total)} EUR per episode of {days} days, so the exploitability is at least "
+               f"{found.bound_eur:,.1f} EUR. {NONE_FOUND}")  # fmt: skip
 
 
 @command
 def cross_play(
-    players: Annotated[
-        list[str], typer.Argument(metavar="WHO...", help="Strategies, policies (.npz) or profiles (.json), at least two.")
-    ],
+    players: Annotated[list[str], typer.Argument(metavar="WHO...", help="Strategies, policies (.npz) or profiles (.json).")],
     env: Annotated[
         str | None, typer.Option("--env", help="Id of the environment. [the world of the first profile, else NorFlexEam-v0]")
     ] = None,
