@@ -36,6 +36,7 @@ from .suites.cli import suite, suite_enter, suite_table
 from .system_cli import system
 from .terminal import command, note, print_json, progress_bar
 from .training.cli import curves, import_policy, train
+from .training.league_cli import cross_play, exploit, league
 
 Starts = Annotated[list[str] | None, typer.Option("--start", help="Tuned file of a sister strategy, tried first; repeatable.")]
 
@@ -57,6 +58,9 @@ app.command()(suite)
 app.command()(suite_enter)
 app.command()(suite_table)
 app.command()(curves)
+app.command()(league)
+app.command()(exploit)
+app.command("cross-play")(cross_play)
 
 
 def main() -> None:

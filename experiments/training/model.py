@@ -20,6 +20,7 @@ from ...envs.config import EnvConfig
 from ...envs.learned import named_strategy
 from ...envs.policy import Card, Policy, layout_hash
 from ...envs.sb3 import Sb3VecEnv
+from ...envs.shared import SharedVectorEnv
 from ...envs.spaces import price_table
 from ...envs.vector import StackingVectorEnv
 from ...envs.worlds import Worlds, fixed_decisions
@@ -36,7 +37,8 @@ def make_rows(training: Training) -> Sb3VecEnv:
     Raises:
         StackingError: for bad settings.
     """
-    return Sb3VecEnv(StackingVectorEnv(training.rows, training.env), ends=training.ends)
+    kind = SharedVectorEnv if training.learners == "shared" else StackingVectorEnv
+    return Sb3VecEnv(kind(training.rows, training.env), ends=training.ends)
 
 
 def make_model(training: Training, env: Sb3VecEnv, seed: int, rate: Callable[[float], float] | None = None) -> Any:
