@@ -66,9 +66,8 @@ def exploit(
                       made_by=_made_by(), tell=lambda row: note(_gain(row)))  # fmt: skip
     if as_json:
         each = [{**asdict(row), "bound_eur": row.bound_eur} for row in found.fsps]
-        print_json(
-            {"profile": profile, "at_least_eur": found.bound_eur, "total": asdict(found.total), "days": days, "fsps": rows}
-        )
+        print_json({"profile": profile, "days": days, "at_least_eur": found.bound_eur, "total": asdict(found.total),
+                    "fsps": each})  # fmt: skip
         return
     typer.echo("\n".join(_gain(row) for row in found.fsps))
     typer.echo(f"Sum of the gains: {bracketed(found.total)} EUR per episode of {days} days, so the exploitability is at least "
