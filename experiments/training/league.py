@@ -202,11 +202,12 @@ def groups_of(league: League, portfolios: Sequence[Portfolio]) -> dict[str, tupl
         out: dict[str, tuple[str, ...]] = {}
         for p in portfolios:
             out[label(p)] = (*out.get(label(p), ()), p.name)
-        return out
+        chosen = out
     named = [name for fsps in chosen.values() for name in fsps]
-    if sorted(named) != sorted(names) or len({slug(group) for group in chosen}) < len(chosen):
+    if sorted(named) != sorted(names) or len({slug(group) for group in chosen}) < len(chosen):  # each its own folder
         raise StackingError("The groups are no partition of the FSPs.", place="league", key="groups", value=", ".join(named),
-                            allowed=f"each of {', '.join(names[:20])} in one group", remedy="Name each FSP once.")  # fmt: skip
+                            allowed=f"each of {', '.join(names[:20])} in one group",
+                            remedy="Name each FSP once; names of groups differ in letters or digits.")  # fmt: skip
     return {group: tuple(name for name in names if name in fsps) for group, fsps in chosen.items()}
 
 
