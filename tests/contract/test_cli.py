@@ -64,8 +64,8 @@ def refused(*arguments: str, says: str) -> str:
 def test_help_names_every_command() -> None:
     done = call("--help")
     assert done.exit_code == 0
-    commands = "doctor demo compare designs explain new-strategy run system tune bench twins equilibrium train league exploit cross-play"
-    for command in commands.split():
+    commands = "doctor demo compare designs explain new-strategy run system tune bench twins equilibrium train"
+    for command in (*commands.split(), "league", "exploit", "cross-play"):
         assert f"  {command} " in done.stdout
         assert call(*command.split(), "--help").exit_code == 0
 
