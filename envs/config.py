@@ -22,7 +22,7 @@ ACTION_NAMES = ACTION_LAYOUT.names
 MARKETS: tuple[Market, ...] = ("da", "id", "lfm", "mfrr")
 Count = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Reach = Annotated[float, Field(gt=0, le=2)]
+Reach = Annotated[float, Field(ge=0, le=2)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -68,7 +68,8 @@ class EnvConfig(Record):
             over it.
         advice: name of a strategy (or FILE.py:Class, or a policy): what it would decide is part of the observation, and a
             decision is a change of it (`stacking.envs.advice`); with all changes 0 the learner plays that strategy.
-        reach: decision -> how far a change of 1 leads, in the numbers of -1..1 that a decision has without advice.
+        reach: decision -> how far a change of 1 leads, in the numbers of -1..1 that a decision has without advice; 0 leaves it to
+            the adviser and closes it for the learner.
         mask_seen: what is open is part of the observation, so that a policy finds there what it may decide.
         risk_weight, risk_tail_frac, risk_threshold_eur: of the risk-aware reward.
         levels: number of levels of each decision: actions are whole numbers then (MultiDiscrete).

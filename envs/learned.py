@@ -63,7 +63,8 @@ class Learned:
         if self._adviser is not None:
             advice, adviser = self._adviser.act(observation, mask, state.adviser)
             self._to_numbers(np.ascontiguousarray(advice, np.float64), observation, mask, self._bounds, self._prices, advised[0])
-            parts.append((advised[0] * is_open).astype(np.float32))
+            parts.append(advised[0].astype(np.float32))
+            is_open = is_open & (self._reach > 0.0)
             state = LearnedState(adviser)
         if self.policy.card.mask_seen:
             parts.append(is_open.astype(np.float32))

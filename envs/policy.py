@@ -161,7 +161,7 @@ def _arrays(file: Path) -> dict[str, NDArray[Any]]:
     if file.stat().st_size > MOST_BYTES:
         raise _damaged(file, f"it has more than {MOST_BYTES:,} bytes")
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with file.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
             found = {name: stored[name] for name in (CARD, "weights", "biases") if name in stored.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
         raise _damaged(file, f"{type(error).__name__}: {error}") from None

@@ -106,7 +106,7 @@ def change_of(number: float, advice: float, reach: float) -> float:
     >>> change_of(0.0, -1.0, 2.0), change_of(1.0, -1.0, 0.5)
     (0.5, 1.0)
     """
-    return min(max((number - advice) / reach, -1.0), 1.0)
+    return min(max((number - advice) / reach, -1.0), 1.0) if reach > 0.0 else 0.0
 
 
 @law
@@ -206,15 +206,15 @@ def to_changed(given: Any, advised: Any, reach: Any, is_open: Any, out: Any, fau
         given: (world, learner, ACTIONS_W) changes of -1..1.
         advised: (world, learner, ACTIONS_W) numbers of the adviser's decisions.
         reach: (ACTIONS_W,) how far a change of 1 leads.
-        is_open: (world, learner, ACTIONS_W) decisions that are the learner's.
-        out: (world, learner, ACTIONS_W), written; 0 in closed columns.
+        is_open: (world, learner, ACTIONS_W) decisions that are the learner's; the others stay as advised.
+        out: (world, learner, ACTIONS_W), written.
         fault: as in `to_physical`.
     """
     fault[0] = -1
     for b in range(given.shape[0]):
         for i in range(given.shape[1]):
             for k in range(given.shape[2]):
-                out[b, i, k] = 0.0
+                out[b, i, k] = advised[b, i, k]
                 if is_open[b, i, k]:
                     x = given[b, i, k]
                     if not (-1.0 <= x <= 1.0):

@@ -172,13 +172,14 @@ class Worlds:
                       k.sources, self._last, self._known, self.seen, self.is_open)  # fmt: skip
         if self.advice is not None:
             self.advised = self._numbers_of(self.advice.look(e.observation, e.mask, worlds))
+            self.is_open &= self.reach > 0.0
         self._show_more()
 
     def _show_more(self) -> None:
         """Write advice and mask behind the layout."""
         at = v.OBSERVATIONS_W
         if self.advice is not None:
-            self.seen[..., at : at + v.ACTIONS_W] = self.advised * self.is_open
+            self.seen[..., at : at + v.ACTIONS_W] = self.advised
         if self.config.mask_seen:
             self.seen[..., -v.ACTIONS_W :] = self.is_open
 
@@ -238,6 +239,7 @@ class Worlds:
         self.advice, self.advised = adviser, moment.arrays["advised"].copy()
         if adviser is not None:
             adviser.restore(moment.adviser)
+            self.is_open &= self.reach > 0.0
             self._show_more()
 
     # ---- bad actions -----------------------------------------------------------------------------------------------------

@@ -105,3 +105,23 @@ def bench_peers(
         print_json(peers.to_data(speeds))
     else:
         typer.echo(peers.to_text(speeds, known))
+
+
+@bench.command("learning")
+@command
+def bench_learning(as_json: Json = False) -> None:
+    """Measure PPO on 256 rows beside the same PPO on rows that do nothing (extra [rl])."""
+    from dataclasses import asdict
+
+    from .runner import ensure_compiled
+    from .training.algorithms import class_of
+
+    class_of("PPO")
+    from .benchmarks import learning
+
+    ensure_compiled("serial", note)
+    speeds = learning.measure()
+    if as_json:
+        print_json([{**asdict(speed), "frac": speed.frac} for speed in speeds])
+    else:
+        typer.echo(learning.to_text(speeds))

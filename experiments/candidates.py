@@ -45,6 +45,7 @@ class Candidates:
     request: Request
     rng: np.random.Generator
     budget: int
+    starts: tuple[tuple[float, ...], ...] = ()  # values that are tried first beside the default
     progress: Progress = lambda steps: None
     used: int = 0
     known: dict[tuple[str, int, tuple[float, ...]], Evaluation] = field(default_factory=dict)

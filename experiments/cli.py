@@ -32,9 +32,12 @@ from .options import (
     World,
 )
 from .studies.cli import run
+from .suites.cli import suite, suite_enter, suite_table
 from .system_cli import system
 from .terminal import command, note, print_json, progress_bar
-from .training.cli import train
+from .training.cli import curves, train
+
+Starts = Annotated[list[str] | None, typer.Option("--start", help="Tuned file of a sister strategy, tried first; repeatable.")]
 
 app = typer.Typer(
     name="stacking",
@@ -49,6 +52,10 @@ app.add_typer(bench, name="bench")
 app.command("run")(run)
 app.command()(system)
 app.command()(train)
+app.command()(suite)
+app.command()(suite_enter)
+app.command()(suite_table)
+app.command()(curves)
 
 
 def main() -> None:
@@ -236,8 +243,9 @@ def new_strategy(file: Annotated[str, typer.Argument(help="Python file to write;
 def tune(
     strategy: Annotated[str, typer.Argument(help="Strategy, or FILE.py:Class.")],
     design: Designs = None, budget: Annotated[int, typer.Option(help="Portfolio-steps to simulate.")] = 5_000_000,
-    days: Days = 7, prices: Prices = None, timezone: Timezone = None, portfolio: PortfolioFile = None,
+    days: Days = 7, prices: Prices = None, timezone: Timezone = None, world: World = None, portfolio: PortfolioFile = None,
     pooling: Pooling = None, settings: Settings = None, seed: Seed = 0, backend: Backend = "serial",
+    start: Starts = None,
     out: Annotated[str | None, typer.Option("--out", help="TOML file; by default that of the shipped parameters.")] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -248,10 +256,10 @@ def tune(
     from .runner import ensure_compiled
 
     request = Request(
-        days=days, prices=tuple(prices or ()), timezone=timezone, portfolio=portfolio, pooling=pooling,
+        days=days, prices=tuple(prices or ()), timezone=timezone, world=world, portfolio=portfolio, pooling=pooling,
         overrides=tuple(settings or ()), seed=seed, backend=backend,
     )  # fmt: skip
-    job = search.prepare(strategy, designs=tuple(design or ()), budget=budget, request=request)
+    job = search.prepare(strategy, designs=tuple(design or ()), budget=budget, request=request, starts=tuple(start or ()))
     ensure_compiled(backend, note)
     with progress_bar(f"Tuning {strategy}", budget) as advance:
         tuned = search.search(job, advance)

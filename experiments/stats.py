@@ -58,7 +58,7 @@ def mean_interval(values: ArrayLike, *, seed: int = 0, resamples: int = RESAMPLE
     """
     sample = checked_sample(values)
     means = np.concatenate([c @ sample for c in resample_counts(sample.size, seed, resamples)]) / sample.size
-    return _interval(float(sample.mean()), means, level_frac, sample.size)
+    return percentile_interval(float(sample.mean()), means, level_frac, sample.size)
 
 
 def cvar_interval(
@@ -75,7 +75,7 @@ def cvar_interval(
     """
     sample = np.sort(checked_sample(values))
     tails = [_tail_mean(sample, c, tail_frac) for c in resample_counts(sample.size, seed, resamples)]
-    return _interval(cvar(sample, tail_frac), np.concatenate(tails), level_frac, sample.size)
+    return percentile_interval(cvar(sample, tail_frac), np.concatenate(tails), level_frac, sample.size)
 
 
 def ratio_interval(
@@ -111,7 +111,7 @@ def ratio_interval(
         return Interval(np.nan, np.nan, np.nan, level_frac, top.size)
     sums = np.concatenate([np.stack([c @ top, c @ bottom]) for c in resample_counts(top.size, seed, resamples)], axis=1)
     sums = sums[:, sums[1] > 0.0]
-    return _interval(float(top.sum() / bottom.sum()), sums[0] / sums[1], level_frac, top.size)
+    return percentile_interval(float(top.sum() / bottom.sum()), sums[0] / sums[1], level_frac, top.size)
 
 
 def block_interval(
@@ -140,13 +140,28 @@ def block_interval(
             value=block_days,
             allowed=f"1..{n}",
         )
-    blocks = -(-n // block_days)
-    starts = _generator(seed, resamples).integers(0, n, size=(resamples, blocks))
-    ring = np.concatenate([[0.0], np.cumsum(np.concatenate([days, days]))])
-    lengths = np.full(blocks, block_days)
-    lengths[-1] = n - block_days * (blocks - 1)
-    means = (ring[starts + lengths] - ring[starts]).sum(axis=1) / n
-    return _interval(float(days.mean()), means, level_frac, n)
+    means = block_sums(days[None], block_days, generator(seed, resamples), resamples)[:, 0] / n
+    return percentile_interval(float(days.mean()), means, level_frac, n)
+
+
+def block_sums(series: FloatArray, block: int, rng: np.random.Generator, resamples: int) -> FloatArray:
+    """Return the sums of each series over circular blocks, the same places in all of them, (R, k).
+
+    Blocks start anywhere, run over the end to the beginning, and ceil(n / block) of them are cut to n places.
+
+    Args:
+        series: (k, n).
+        block: places of a block, 1 to n.
+        rng: draws where blocks start.
+        resamples: R.
+    """
+    k, n = series.shape
+    blocks = -(-n // block)
+    starts = rng.integers(0, n, size=(resamples, blocks))
+    ring = np.concatenate([np.zeros((k, 1)), np.cumsum(np.concatenate([series, series], axis=1), axis=1)], axis=1)
+    lengths = np.full(blocks, block)
+    lengths[-1] = n - block * (blocks - 1)
+    return np.stack([(own[starts + lengths] - own[starts]).sum(axis=1) for own in ring], axis=1)
 
 
 def cvar(values: ArrayLike, tail_frac: float = TAIL_FRAC) -> float:
@@ -223,7 +238,7 @@ def checked_sample(values: ArrayLike) -> FloatArray:
     return sample
 
 
-def _generator(seed: int, resamples: int) -> np.random.Generator:
+def generator(seed: int, resamples: int) -> np.random.Generator:
     """Return the generator of one bootstrap, after checking its settings."""
     for key, number, least in (("resamples", resamples, 1), ("seed", seed, 0)):
         if number < least:
@@ -242,7 +257,7 @@ def resample_counts(n: int, seed: int, resamples: int) -> Iterator[FloatArray]:
     if n * resamples <= _CELLS:
         yield _kept_counts(n, seed, resamples)
         return
-    rng, even = _generator(seed, resamples), np.full(n, 1.0 / n)
+    rng, even = generator(seed, resamples), np.full(n, 1.0 / n)
     step = max(1, _CELLS // n)
     for first in range(0, resamples, step):
         yield rng.multinomial(n, even, size=min(step, resamples - first)).astype(np.float64)
@@ -251,12 +266,12 @@ def resample_counts(n: int, seed: int, resamples: int) -> Iterator[FloatArray]:
 @lru_cache(maxsize=2)
 def _kept_counts(n: int, seed: int, resamples: int) -> FloatArray:
     """Return all counts at once; kept, since a table asks for the same ones hundreds of times."""
-    counts = _generator(seed, resamples).multinomial(n, np.full(n, 1.0 / n), size=resamples).astype(np.float64)
+    counts = generator(seed, resamples).multinomial(n, np.full(n, 1.0 / n), size=resamples).astype(np.float64)
     counts.flags.writeable = False
     return counts
 
 
-def _interval(estimate: float, resampled: FloatArray, level_frac: float, count: int) -> Interval:
+def percentile_interval(estimate: float, resampled: FloatArray, level_frac: float, count: int) -> Interval:
     """Return the percentile interval of a resampled figure."""
     if not 0.0 < level_frac < 1.0:
         raise StackingError("No such level.", place="statistics", key="level_frac", value=level_frac, allowed="between 0 and 1")

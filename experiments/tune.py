@@ -2,7 +2,8 @@
 
 Random candidates go through successive halving (few scenarios for many, more for the better ones), then a local search
 draws around the best and narrows where the better half lies; the finalists and the default meet on validation. All
-candidates see the same scenarios. The budget is counted in simulated portfolio-steps, as for a learner.
+candidates see the same scenarios. The budget is counted in simulated portfolio-steps, as for a learner. What was found for a
+sister strategy may be a start: it is a candidate of the first rung and meets the finalists.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,8 @@ from stacking.errors import StackingError
 from stacking.layout import LAYOUT_VERSION
 from stacking.scenario import Library
 
-from ..agents.strategies import parameters_of
+from ..agents.parameters import read_tuned
+from ..agents.strategies import Parameter, parameters_of
 from .candidates import Candidates, Evaluation, first
 from .design_input import chosen_design
 from .inputs import DESIGNS, scenarios
@@ -71,13 +74,21 @@ def tune(
     designs: Sequence[str] = (),
     budget: int = DEFAULT_BUDGET,
     request: Request | None = None,
+    starts: Sequence[str | Path] = (),
     progress: Progress | None = None,
 ) -> Tuned:
     """Search the parameters of a strategy: `prepare`, then `search`."""
-    return search(prepare(spec, designs=designs, budget=budget, request=request), progress)
+    return search(prepare(spec, designs=designs, budget=budget, request=request, starts=starts), progress)
 
 
-def prepare(spec: str, *, designs: Sequence[str] = (), budget: int = DEFAULT_BUDGET, request: Request | None = None) -> Job:
+def prepare(
+    spec: str,
+    *,
+    designs: Sequence[str] = (),
+    budget: int = DEFAULT_BUDGET,
+    request: Request | None = None,
+    starts: Sequence[str | Path] = (),
+) -> Job:
     """Return a search that is ready to start.
 
     The figure that is made large is the mean flex revenue per episode over the designs and scenarios.
@@ -87,9 +98,10 @@ def prepare(spec: str, *, designs: Sequence[str] = (), budget: int = DEFAULT_BUD
         designs: names or files; those of the default comparison if none.
         budget: portfolio-steps that may be simulated, both splits together.
         request: scenario source, days, overrides, portfolios, seed, back end.
+        starts: parameter files of sister strategies, from which values of equal names are taken (`start_values`).
 
     Raises:
-        StackingError: if the strategy declares nothing to tune, or the budget is too small.
+        StackingError: if the strategy declares nothing to tune, a start does not fit, or the budget is too small.
     """
     request = request or Request()
     chosen = tuple(chosen_design(name, request.overrides, request.pooling) for name in designs or DESIGNS)
@@ -102,8 +114,31 @@ def prepare(spec: str, *, designs: Sequence[str] = (), budget: int = DEFAULT_BUD
         )  # fmt: skip
     check_backend(request.backend)
     rng = np.random.default_rng(np.random.SeedSequence(request.seed))
-    state = Candidates(spec, parameters, chosen, chosen_players(request), request, rng, budget)
+    known = tuple(dict.fromkeys(values for file in starts for values in start_values(parameters, file)))
+    state = Candidates(spec, parameters, chosen, chosen_players(request), request, rng, budget, starts=known)
     return Job(state, strategy.name, *_plan(state))
+
+
+def start_values(parameters: Sequence[Parameter], file: str | Path) -> list[tuple[float, ...]]:
+    """Return what a parameter file of a sister strategy says about these parameters.
+
+    Values of equal names are taken. The others are once their defaults, and once the lower end of their range: where that is 0
+    the term that the sister does not have is off.
+
+    Raises:
+        StackingError: if no name is equal, or a value lies outside its range here.
+    """
+    _, found = read_tuned(file)
+    if not any(p.name in found for p in parameters):
+        raise StackingError("A start has no parameter of this strategy.", place=str(file), key="--start", value=", ".join(found),
+                            allowed=", ".join(p.name for p in parameters))  # fmt: skip
+    for p in parameters:
+        if not p.low <= found.get(p.name, p.low) <= p.high:
+            raise StackingError("A start lies outside the range.", place=str(file), key=p.name, value=found[p.name],
+                                allowed=f"{p.low:g}..{p.high:g}")  # fmt: skip
+    both = (tuple(found.get(p.name, other) for p, other in zip(parameters, others, strict=True))
+            for others in ([p.default for p in parameters], [p.low for p in parameters]))  # fmt: skip
+    return list(dict.fromkeys(both))
 
 
 def search(job: Job, progress: Progress | None = None) -> Tuned:
@@ -116,8 +151,13 @@ def search(job: Job, progress: Progress | None = None) -> Tuned:
     state, train, validation = job.search, job.train, job.validation
     state.progress = progress or state.progress
     ranked = _halving(state, train, job.shortlist)
-    finalists = _local(state, ranked, train, state.cost(validation, FINALISTS) + state.cost(train, 2))
+    finalists = _local(state, ranked, train, state.cost(validation, finalists_of(state)) + state.cost(train, 2))
     return _choose(state, job.strategy, finalists, train, validation)
+
+
+def finalists_of(search: Candidates) -> int:
+    """Return how many candidates meet on validation: the default, the starts and the best ones."""
+    return FINALISTS + len(search.starts)
 
 
 # ---- search ----------------------------------------------------------------------------------------------------------
@@ -138,12 +178,13 @@ def _plan(search: Candidates) -> tuple[Library, Library, int]:
             remedy="Give more steps, fewer designs or shorter episodes.",
         )  # fmt: skip
     least = max(2, min(6, units // 120))
-    validated = max(2, min(96, units // (5 * (FINALISTS + 1))))
+    finalists = finalists_of(search)
+    validated = max(2, min(96, units // (5 * (finalists + 1))))
     train = _split(search, "train", least * 2 ** (RUNGS - 1))
     validation = _split(search, "validation", validated)
     weight = sum((2 * KEEP_FRAC) ** rung for rung in range(RUNGS))
     reference = least * (2**RUNGS - 1)
-    half = (units - validated * (FINALISTS + 1)) // 2
+    half = (units - validated * (finalists + 1)) // 2
     return train, validation, max(3, int((half - reference) / (least * weight)))
 
 
@@ -153,9 +194,10 @@ def _split(search: Candidates, split: str, count: int) -> Library:
 
 
 def _halving(search: Candidates, train: Library, count: int) -> list[Evaluation]:
-    """Return the best candidates of successive halving, best first; the default is one of the first."""
+    """Return the best candidates of successive halving, best first; the default and the starts are among the first."""
     points = _spread(search.rng, count, len(search.parameters))
-    candidates = list(dict.fromkeys([search.default, *(search.values_at(point) for point in points)]))[:count]
+    given = [search.default, *search.starts]
+    candidates = list(dict.fromkeys([*given, *(search.values_at(point) for point in points)]))[: max(count, len(given))]
     ranked: list[Evaluation] = []
     for rung in range(RUNGS):
         library = first(train, max(2, len(train) // 2 ** (RUNGS - 1 - rung)))
@@ -187,8 +229,8 @@ def _local(search: Candidates, ranked: list[Evaluation], train: Library, reserve
 
 
 def _choose(search: Candidates, name: str, ranked: list[Evaluation], train: Library, validation: Library) -> Tuned:
-    """Let the finalists and the default meet on validation and return the best, with its provenance."""
-    finalists = list(dict.fromkeys([search.default, *(e.values for e in ranked)]))[:FINALISTS]
+    """Let the finalists, the starts and the default meet on validation and return the best, with its provenance."""
+    finalists = list(dict.fromkeys([search.default, *search.starts, *(e.values for e in ranked)]))[: finalists_of(search)]
     results = search.evaluate(finalists, validation)
     best = max(results, key=lambda e: e.mean_eur)
     trained = search.evaluate([best.values, search.default], train)
@@ -207,6 +249,7 @@ def _choose(search: Candidates, name: str, ranked: list[Evaluation], train: Libr
         "budget_steps": search.budget,
         "used_steps": search.used,
         "candidates": len(search.tried),
+        "starts": [list(values) for values in search.starts],
         "train_eur": _rounded(trained[0].mean_eur),
         "train_default_eur": _rounded(trained[1].mean_eur),
         "validation_eur": _rounded(best.mean_eur),

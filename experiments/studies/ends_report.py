@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from ...agents.consent import scaled, yearly_eur
+from ..chart import Chart, positions_of, svg
 from ..fsp_types import UNIT
 from ..stats import Interval
 from ..store import parquet_bytes, sha256_of
 from ..tables import WIDTH, bracketed, number, percent, render, wrapped
 from .cells import Cell, value_text
-from .chart import Chart, positions_of, svg
 from .effect import equal_values
 from .ends import Outcome, Outcomes, cell_table, consent_frac, end_table, outcome_of, type_row, type_table, who_consents
 from .record import Axis, EquilibriumStudy, Scalar

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..chart import Chart, positions_of, svg
 from ..compare import METRICS
 from ..groups import groups_text
 from ..metric import SHARE
@@ -16,7 +17,6 @@ from ..store import parquet_bytes, sha256_of
 from ..tables import WIDTH, bracketed, number, render, share, wrapped
 from .cells import Cell, value_text
 from .cells import episodes as episode_count
-from .chart import Chart, positions_of, svg
 from .effect import equal_values
 from .record import ContestStudy
 from .tables import UNPAIRED, Played, Results, groups_table, rest_of, study_table

@@ -87,3 +87,24 @@ def _text(done: Any, rival: str) -> str:
         f"difference {look.gain.estimate:+,.0f} [{look.gain.low:,.0f}, {look.gain.high:,.0f}].\n"
         f"{done.file}\nNext: stacking compare --strategy {done.file} --design {done.policy.card.settings.get('design', '...')}"
     )
+
+
+@command
+def curves(
+    folders: Annotated[list[str], typer.Argument(metavar="FOLDER...", help="Folders of trainings, or of a suite.")],
+    out: Annotated[str, typer.Option("--out", help="SVG file to write.")] = "curves.svg",
+    as_json: Json = False,
+) -> None:
+    """Draw what trainings gained on the validation split as they learned: mean and range over their seeds."""
+    from .curves import write_curves
+
+    found = write_curves(folders, out)
+    if as_json:
+        print_json([{"name": c.name, "rival": c.rival, "seeds": list(c.seeds), "steps": list(c.steps),
+                     "gain_eur": c.gain_eur.tolist()} for c in found])  # fmt: skip
+        return
+    for c in found:
+        last = c.gain_eur[:, -1]
+        typer.echo(f"{c.name}: {len(c.seeds)} seed(s), after {c.steps[-1]:,} steps {last.mean():+,.0f} EUR per validation "
+                   f"episode over {c.rival} ({last.min():+,.0f} to {last.max():+,.0f})")  # fmt: skip
+    typer.echo(f"Written: {out}")

@@ -35,8 +35,7 @@ def make_rows(training: Training) -> Sb3VecEnv:
     Raises:
         StackingError: for bad settings.
     """
-    rows = StackingVectorEnv(training.rows, training.env)
-    return Sb3VecEnv(rows, ends=training.ends)
+    return Sb3VecEnv(StackingVectorEnv(training.rows, training.env), ends=training.ends)
 
 
 def make_model(training: Training, env: Sb3VecEnv, seed: int, rate: Callable[[float], float] | None = None) -> Any:
@@ -74,8 +73,21 @@ def make_model(training: Training, env: Sb3VecEnv, seed: int, rate: Callable[[fl
     return model
 
 
+def only_value(model: Any, training: Training, alone: bool) -> None:
+    """Hold the policy of an actor-critic still, so that the value function learns alone, or let go of it."""
+    actor = kind_of(training.algorithm).actor
+    parts = [model.policy.get_submodule(name) for name in actor if name]
+    tensors = [tensor for part in parts for tensor in part.parameters()]
+    spread = getattr(model.policy, "log_std", None)
+    for tensor in [*tensors, *([spread] if isinstance(spread, nn.Parameter) else [])]:
+        tensor.requires_grad_(not alone)
+
+
 def _start_at_nothing(policy: nn.Module, actor: tuple[str, str], head: str, training: Training) -> None:
     """Make the last layer of the actor put out 0, or prefer the middle level, so that the policy begins with what is advised."""
+    value = getattr(policy, "value_net", None)
+    if isinstance(value, nn.Linear):
+        nn.init.zeros_(value.weight)
     last = policy.get_submodule(actor[1]) if actor[1] else _linears(policy.get_submodule(actor[0]))[-1]
     assert isinstance(last, nn.Linear)
     with torch.no_grad():
@@ -112,7 +124,7 @@ def to_policy(
     """
     kind, config = kind_of(training.algorithm), worlds.config
     layers = linear_layers(model.policy, kind.actor)
-    sizes = (layers[0].in_features, *(layer.out_features for layer in layers))
+    sizes = (layers[0].in_features, *(int(layer.out_features) for layer in layers))
     low_high = worlds.engine.compiled.bounds
     fixed = fixed_decisions(config, config.choice)
     advice, advised_with = (None, {}) if config.advice is None else adviser(config.advice)

@@ -43,6 +43,7 @@ class Training(Record):
         evaluate_legs: legs between two looks at the validation split; validation_scenarios, validation_days: what is played.
         ends: whether the last step of an episode is its end (`terminated`: cash is complete then) or only of time (`truncated`).
         decay: the learning rate falls linearly to this share of itself.
+        warmup_legs: legs at first in which the value function learns alone, so that the policy does not follow its errors.
         threads: of torch; small networks are slower with several.
         parameters: keywords of the algorithm; network: of its policy.
     """
@@ -57,6 +58,7 @@ class Training(Record):
     validation_days: Annotated[int, Field(ge=1, le=366, strict=True)] = 7
     ends: Literal["terminated", "truncated"] = "terminated"
     decay: Annotated[float, Field(ge=0, le=1)] = 1.0
+    warmup_legs: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
     threads: Annotated[int, Field(ge=1, le=256, strict=True)] = 1
     parameters: Mapping[str, Any] = Field(default_factory=dict)
     network: Network = Field(default_factory=Network)

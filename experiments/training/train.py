@@ -25,7 +25,7 @@ from ...agents.seeds import seed_of
 from ...envs.policy import Policy, save_policy
 from . import progress_file
 from .checkpoint import STATE, Progress, load_checkpoint, save_checkpoint
-from .model import make_model, make_rows, to_policy
+from .model import make_model, make_rows, only_value, to_policy
 from .progress_file import Line
 from .record import Training
 from .validation import Look, Validation
@@ -120,6 +120,7 @@ class Trainer:
         self.model._last_obs = None  # episodes begin anew
         if self.model.ep_info_buffer is not None:
             self.model.ep_info_buffer.clear()
+        only_value(self.model, training, leg < training.warmup_legs)
         steps = training.leg_steps * training.rows
         self.model.learn(steps, reset_num_timesteps=False, log_interval=10**9)
         if not all(bool(torch.isfinite(p).all()) for p in self.model.policy.parameters()):

@@ -20,13 +20,13 @@ from stacking.catalogue import DESIGNS_FOLDER
 from stacking.config import read_toml
 from stacking.errors import StackingError
 from stacking.experiments import cli
+from stacking.experiments.chart import Chart, svg
 from stacking.experiments.compare import comparison_table
 from stacking.experiments.inputs import Request, prepare
 from stacking.experiments.runner import run
 from stacking.experiments.stats import Interval
 from stacking.experiments.studies.cells import cells_of, episodes
 from stacking.experiments.studies.changes import changed_study
-from stacking.experiments.studies.chart import Chart, svg
 from stacking.experiments.studies.contest import chosen_strategy, consenting, contest_of, players_of
 from stacking.experiments.studies.folder import study_json
 from stacking.experiments.studies.record import read_study, study_from, study_names

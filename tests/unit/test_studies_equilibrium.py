@@ -16,6 +16,7 @@ from stacking.agents.consent import FspChoice, scaled, yearly_eur
 from stacking.columns import DA_PRICE, NEED, NEED_FORECAST, UP, VOLUME, background_column
 from stacking.errors import StackingError
 from stacking.experiments import cli
+from stacking.experiments.chart import Chart, svg
 from stacking.experiments.depth import with_depth
 from stacking.experiments.fsp_types import TypeRule, types_of
 from stacking.experiments.game import Game
@@ -24,7 +25,6 @@ from stacking.experiments.stats import Interval
 from stacking.experiments.studies import equilibria
 from stacking.experiments.studies.cells import cells_of
 from stacking.experiments.studies.changes import changed_study
-from stacking.experiments.studies.chart import Chart, svg
 from stacking.experiments.studies.contest import contest_of, library_of, players_of
 from stacking.experiments.studies.ends import cell_table, consent_frac, end_table, outcome_of, type_table
 from stacking.experiments.studies.ends_report import label_of, report_of

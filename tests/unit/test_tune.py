@@ -78,6 +78,37 @@ def test_it_finds_a_gain_that_is_there(tmp_path: Path) -> None:
     assert found.gain.low > 0.0
 
 
+def test_a_start_is_tried_and_meets_the_finalists(outcome: tune.Tuned, tmp_path: Path) -> None:
+    file = tmp_path / "asleep.py"
+    file.write_text(ASLEEP)
+    sister = tuned_file.write_tuned(outcome, tmp_path / "da.toml")
+    request = inputs.Request(days=1)
+    job = tune.prepare(f"{file}:Asleep", designs=["parallel"], budget=BUDGET, request=request, starts=[sister])
+    found = tune.search(job)
+    start = tuple(outcome.parameters.values())
+    on_train = [key for key in job.search.known if key[0] == "train"]
+    assert (*on_train[0][:2], start) in on_train[:3]  # first rung
+    assert ("validation", len(job.validation), start) in job.search.known
+    assert found.provenance["starts"] == [list(start)]
+    assert found.provenance["used_steps"] <= BUDGET
+    assert outcome.provenance["starts"] == []
+
+
+def test_a_start_gives_values_of_equal_names(tmp_path: Path) -> None:
+    file = tmp_path / "rebid.toml"
+    file.write_text('strategy = "rebid"\n[parameters]\nda_volume_frac = 0.0\nlfm_take_frac = 0.8\n')
+    parameters = parameters_of(make_strategy("stacked"))
+    names = [p.name for p in parameters]
+    kept, off = (dict(zip(names, values, strict=True)) for values in tune.start_values(parameters, file))
+    assert kept == {p.name: p.default for p in parameters} | {"da_volume_frac": 0.0, "lfm_take_frac": 0.8}
+    assert off == {p.name: p.low for p in parameters} | {"lfm_take_frac": 0.8}
+    with pytest.raises(StackingError, match="no parameter of this strategy"):
+        tune.start_values([Parameter("other", 0.0, 1.0, 0.5, "-")], file)
+    with pytest.raises(StackingError, match="outside the range") as caught:
+        tune.start_values([Parameter("lfm_take_frac", 0.0, 0.5, 0.5, "-")], file)
+    assert caught.value.key == "lfm_take_frac"
+
+
 def test_the_file_holds_parameters_and_provenance(outcome: tune.Tuned, tmp_path: Path) -> None:
     path = tuned_file.write_tuned(outcome, tmp_path / "new" / "da.toml")
     assert tuned_files.read_tuned(path) == ("da_arbitrage", outcome.parameters)

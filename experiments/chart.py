@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
-from ..stats import Interval
+from .stats import Interval
 
 PLOT_END, HEIGHT = 560, 420
 LEFT, TOP, BOTTOM = 80, 50, 60
@@ -28,11 +28,12 @@ class Chart:
         title: above.
         x_title: below.
         y_title: at the left, with unit.
-        xs: names of the places along x.
+        xs: names of the places along x; a place without one needs no room, so it may lie near others.
         positions: of the places, in units of x; None for equal distances.
         lines: name -> one figure per place, None where there is none.
         bands: name of a line -> (low, high) per place, drawn as an area behind it.
         more: name of a line -> further values per place, drawn as open circles.
+        joined: whether a line joins its places; not where they are things of which none is between two others.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Chart:
     lines: Mapping[str, Sequence[Interval | None]]
     bands: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
     more: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
+    joined: bool = True
 
 
 def positions_of(values: Sequence[object]) -> list[float] | None:
@@ -55,7 +57,8 @@ def svg(chart: Chart) -> str:
     """Return the chart as an SVG document."""
     (at_x, scaled), (low, high) = _places(chart), _range(chart)
     width = PLOT_END + 40 + LETTER * max((len(name) for name in chart.lines), default=0)
-    height = max(HEIGHT, TOP + LEGEND_ROW * len(chart.lines) + 10)
+    slanted, told = _slant(chart), chart.x_title + ("" if scaled else " (not to scale)")
+    height = max(HEIGHT + slanted, TOP + LEGEND_ROW * len(chart.lines) + 10)
     step = _round_step((high - low) / TICKS)
     low, high = step * math.floor(low / step), step * math.ceil(high / step)
 
@@ -66,18 +69,18 @@ def svg(chart: Chart) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" font-family="sans-serif" font-size="12">',
         f'<rect width="{width:.0f}" height="{height}" fill="white"/>',
         _text(LEFT, 24, chart.title, size=14),
-        _text((LEFT + PLOT_END) / 2, HEIGHT - 14, chart.x_title + ("" if scaled else " (not to scale)"), anchor="middle"),
+        _text((LEFT + PLOT_END) / 2, HEIGHT + slanted - 14, told, anchor="middle"),
         _text(LEFT, 42, chart.y_title),
     ]
     for k in range(round((high - low) / step) + 1):
         value = low + k * step
         parts.append(_line(LEFT, at_y(value), PLOT_END, at_y(value), "#000000" if abs(value) < step / 2 else "#dddddd"))
         parts.append(_text(LEFT - 8, at_y(value) + 4, f"{value:,.10g}", anchor="end"))
-    parts += [_text(x, HEIGHT - BOTTOM + 20, name, anchor="middle") for x, name in zip(at_x, chart.xs, strict=True)]
+    parts += [_place_name(x, HEIGHT - BOTTOM + 20, name, slanted > 0) for x, name in zip(at_x, chart.xs, strict=True)]
     for number, (name, figures) in enumerate(chart.lines.items()):
         shift = 3.0 * (number - (len(chart.lines) - 1) / 2)
         parts += _band_of(chart.bands.get(name, ()), [x + shift for x in at_x], at_y, number)
-        parts += _line_of(name, figures, at_x, at_y, number, shift)
+        parts += _line_of(name, figures, at_x, at_y, number, shift, chart.joined)
         for x, values in zip(at_x, chart.more.get(name, ()), strict=False):
             parts += [
                 f'<circle cx="{x + shift:.1f}" cy="{at_y(v):.1f}" r="4" fill="none" stroke="{colour_of(number)}"/>'
@@ -94,11 +97,12 @@ def colour_of(number: int) -> str:
 def _band_of(
     ranges: Sequence[tuple[float, float]], at_x: Sequence[float], at_y: Callable[[float], float], number: int
 ) -> list[str]:
-    """Return the area between low and high along x."""
-    if not ranges:
+    """Return the area between low and high along x, where they are finite."""
+    ends = [(x, low, high) for x, (low, high) in zip(at_x, ranges, strict=False) if math.isfinite(low) and math.isfinite(high)]
+    if not ends:
         return []
-    there = [f"{x:.1f},{at_y(high):.1f}" for x, (_, high) in zip(at_x, ranges, strict=True)]
-    back = [f"{x:.1f},{at_y(low):.1f}" for x, (low, _) in zip(at_x, ranges, strict=True)]
+    there = [f"{x:.1f},{at_y(high):.1f}" for x, _, high in ends]
+    back = [f"{x:.1f},{at_y(low):.1f}" for x, low, _ in ends]
     return [f'<polygon points="{" ".join([*there, *back[::-1]])}" fill="{colour_of(number)}" fill-opacity="0.15"/>']
 
 
@@ -109,13 +113,14 @@ def _line_of(
     at_y: Callable[[float], float],
     number: int,
     shift: float,
+    joined: bool,
 ) -> list[str]:
     """Return one line with its points, intervals and row of the legend."""
     colour, dash = colour_of(number), DASHES[number // len(COLOURS) % len(DASHES)]
     points = [(x + shift, f) for x, f in zip(at_x, figures, strict=True) if f is not None and math.isfinite(f.estimate)]
     path = " ".join(f"{x:.1f},{at_y(f.estimate):.1f}" for x, f in points)
     stroke = f'stroke="{colour}" stroke-width="1.5" stroke-dasharray="{dash}"'
-    parts = [f'<polyline points="{path}" fill="none" {stroke}/>']
+    parts = [f'<polyline points="{path}" fill="none" {stroke}/>'] if joined else []
     for x, f in points:
         parts.append(_line(x, at_y(f.low), x, at_y(f.high), colour))
         parts.append(f'<circle cx="{x:.1f}" cy="{at_y(f.estimate):.1f}" r="3" fill="{colour}"/>')
@@ -130,11 +135,23 @@ def _places(chart: Chart) -> tuple[list[float], bool]:
     inside = PLOT_END - LEFT - 60
     given = [float(k) for k in range(len(chart.xs))] if chart.positions is None else [float(p) for p in chart.positions]
     span = max(given) - min(given)
-    near = span > 0.0 and min(b - a for a, b in pairwise(sorted(given))) / span * inside < NEAREST
+    named = sorted(p for p, name in zip(given, chart.xs, strict=True) if name)
+    near = span > 0.0 and min((b - a for a, b in pairwise(named)), default=span) / span * inside < NEAREST
     if chart.positions is not None and near:
         given, span = [float(k) for k in range(len(given))], float(len(given) - 1)
     least = min(given)
     return [LEFT + 30 + ((p - least) / span if span > 0 else 0.5) * inside for p in given], not (chart.positions and near)
+
+
+def _slant(chart: Chart) -> int:
+    """Return the room that names of things need below because they stand too close to be written level, 0 if they do not."""
+    longest = LETTER * max(len(name) for name in chart.xs)
+    return 0 if chart.joined or longest * len(chart.xs) <= PLOT_END - LEFT else round(0.87 * longest)
+
+
+def _place_name(x: float, y: float, name: str, slanted: bool) -> str:
+    level = _text(x, y, name, anchor="end" if slanted else "middle")
+    return level.replace("<text ", f'<text transform="rotate(-60 {x:.1f} {y:.1f})" ', 1) if slanted else level
 
 
 def _range(chart: Chart) -> tuple[float, float]:
