@@ -91,7 +91,7 @@ def bench_peers(
     seconds: Annotated[float, typer.Option(min=0.01, help="Seconds of a repetition.")] = 2.0,
     as_json: Json = False,
 ) -> None:
-    """Install environments of others, each on its own (5 GB in all), and measure their steps beside ours."""
+    """Install environments of others, each on its own (3 GB in all), and measure their steps beside ours."""
     from .benchmarks import peers
     from .runner import ensure_compiled
 

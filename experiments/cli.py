@@ -8,6 +8,7 @@ import typer
 
 from .bench_cli import bench
 from .consent_cli import equilibrium, twins
+from .export_cli import export
 from .options import (
     Backend,
     Consent,
@@ -52,6 +53,7 @@ app.add_typer(bench, name="bench")
 app.command("run")(run)
 app.command()(system)
 app.command()(train)
+app.command()(export)
 app.command()(suite)
 app.command()(suite_enter)
 app.command()(suite_table)

@@ -37,7 +37,6 @@ class Peer(Record):
     Attributes:
         name: in commands; title: in tables.
         distribution: whose version is told; empty: ours, measured in this interpreter.
-        first: packages that are installed before the others.
         packages: as pip takes them.
         step_min: simulated minutes of a step.
         assets, markets, actions: what a step moves, where it trades, what is decided.
@@ -49,7 +48,6 @@ class Peer(Record):
     name: Annotated[str, Field(pattern=r"[a-z][a-z0-9-]*")]
     title: Text
     distribution: str = ""
-    first: tuple[Text, ...] = ()
     packages: tuple[Text, ...] = ()
     step_min: Annotated[int, Field(ge=1, strict=True)]
     assets: Text
@@ -185,15 +183,14 @@ def installed(peer: Peer, folder: Path) -> Path:
     """Return the interpreter of a peer's virtual environment, which is made if it is not there with these packages."""
     home = folder / peer.name
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    wanted = {"first": list(peer.first), "packages": list(peer.packages), "python": sys.version.split()[0]}
+    wanted = {"packages": list(peer.packages), "python": sys.version.split()[0]}
     stamp = home / STAMP
     if stamp.is_file() and json.loads(stamp.read_text("utf-8")) == wanted:
         return python
     shutil.rmtree(home, ignore_errors=True)
     venv.create(home, with_pip=True)
-    for packages in filter(None, (peer.first, peer.packages)):
-        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
-        _run(command, LONGEST_INSTALL_S, "", folder)
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.packages]
+    _run(command, LONGEST_INSTALL_S, "", folder)
     stamp.write_text(json.dumps(wanted), "utf-8")
     return python
 
