@@ -80,6 +80,33 @@ def bench_env(
         typer.echo(envs.to_text(speeds))
 
 
+@bench.command("peers")
+@command
+def bench_peers(
+    name: Annotated[list[str] | None, typer.Option("--only", help="Name of a peer; may be repeated. Ours always run.")] = None,
+    folder: Annotated[
+        str | None, typer.Option("--folder", help="Where their virtual environments lie. [~/.cache/stacking/peers]")
+    ] = None,
+    repetitions: Annotated[int, typer.Option(min=1, help="Repetitions of each; the median counts.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Seconds of a repetition.")] = 2.0,
+    as_json: Json = False,
+) -> None:
+    """Install environments of others, each on its own (3 GB in all), and measure their steps beside ours."""
+    from .benchmarks import peers
+    from .runner import ensure_compiled
+
+    known = peers.peers()
+    which = peers.chosen(name or (), known)
+    place = peers.cache_folder(folder)
+    ensure_compiled("serial", note)
+    with progress_bar("Installing and measuring", len(which)) as advance:
+        speeds = peers.measure(which, place, seconds=seconds, repetitions=repetitions, advance=advance)
+    if as_json:
+        print_json(peers.to_data(speeds))
+    else:
+        typer.echo(peers.to_text(speeds, known))
+
+
 @bench.command("learning")
 @command
 def bench_learning(as_json: Json = False) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from .bench_cli import bench
 from .consent_cli import equilibrium, twins
+from .export_cli import export
 from .options import (
     Backend,
     Consent,
@@ -54,6 +55,7 @@ app.command("run")(run)
 app.command()(system)
 app.command()(train)
 app.command()(import_policy)
+app.command()(export)
 app.command()(suite)
 app.command()(suite_enter)
 app.command()(suite_table)
