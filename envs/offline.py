@@ -1,6 +1,7 @@
 """Episodes of a strategy as data from which others learn offline: plain arrays and a card in JSON, one .npz without pickle.
 
-Actions are recorded as float32 and played as recorded, so that playing them again gives the same rewards bit for bit.
+Actions are recorded in double precision: playing them again gives the same rewards bit for bit, and a strategy earns what it earns
+by itself. Rounded to float32 a power can fall below a step of a product's granularity, which cost `rebid` up to 3 % of a day's cash.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import platform
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -73,7 +75,7 @@ class Episodes:
         card: what they are.
         observations: (sum T + N, W) float32, scaled.
         masks: (sum T + N, ACTIONS_W) decisions that were open.
-        actions: (sum T, ACTIONS_W) float32, numbers of -1..1.
+        actions: (sum T, ACTIONS_W) float64, numbers of -1..1.
         rewards: (sum T,), of the unit of the environment.
         terminations, truncations: (sum T,).
         lengths: (N,) T(k); scenarios: (N,) numbers in the library; net_eur: (N,) cash.
@@ -101,8 +103,9 @@ class Episodes:
 
 
 SEEN, PLAYED = ("observations", "masks"), ("actions", "rewards", "terminations", "truncations")
+EXACT = gymnasium.spaces.Box(-1.0, 1.0, (ACTIONS_W,), np.float64)
 DTYPES = {
-    "observations": np.float32, "masks": np.bool_, "actions": np.float32, "rewards": np.float64, "terminations": np.bool_,
+    "observations": np.float32, "masks": np.bool_, "actions": np.float64, "rewards": np.float64, "terminations": np.bool_,
     "truncations": np.bool_, "lengths": np.int64, "scenarios": np.int64, "net_eur": np.float64,
 }  # fmt: skip
 
@@ -166,10 +169,9 @@ def _play(env: StackingEnv, k: int, adviser: Advice | None, seed: int) -> dict[s
     ended = False
     while not ended:
         if adviser is None:
-            numbers = random.uniform(-1.0, 1.0, ACTIONS_W)
+            action = random.uniform(-1.0, 1.0, ACTIONS_W)
         else:
-            numbers = env.numbers_of(adviser.look(worlds.engine.observation, worlds.engine.mask)[0, 0])
-        action = numbers.astype(np.float32)
+            action = env.numbers_of(adviser.look(worlds.engine.observation, worlds.engine.mask)[0, 0])
         seen, reward, terminated, truncated, info = env.step(action)
         ended = terminated or truncated
         for found, each in ((observations, seen), (masks, info["action_mask"]), (actions, action), (rewards, reward),
@@ -315,7 +317,7 @@ def check_minari() -> None:
         if error.name not in ("minari", "PIL"):
             raise
         raise StackingError("Minari is not installed.", key="--minari", value=error.name, allowed="the extra stacking[offline]",
-                            remedy="Install stacking[offline], or leave out --minari: a .npz holds the same.") from None  # fmt: skip
+                            remedy="Install stacking[offline], or leave out --minari.") from None  # fmt: skip
 
 
 def to_minari(episodes: Episodes, name: str) -> Any:
@@ -345,11 +347,13 @@ def to_minari(episodes: Episodes, name: str) -> Any:
             infos={"action_mask": each["masks"]}, options={"scenario": int(episodes.scenarios[k])},
         ))  # type: ignore[arg-type]  # fmt: skip
     try:
-        dataset = minari.create_dataset_from_buffers(
-            name, buffer=buffers, env=env, algorithm_name=card.strategy, data_format="arrow",
-            description=f"Episodes of {card.env}, recorded by stacking {card.versions.get('stacking', '')}.",
-            requirements=[f"stacking=={__version__}"],
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it asks for authors and links, which are not ours to give
+            dataset = minari.create_dataset_from_buffers(
+                name, buffer=buffers, env=env, algorithm_name=card.strategy, data_format="arrow", action_space=EXACT,
+                description=f"Episodes of {card.env}, recorded by stacking {card.versions.get('stacking', '')}.",
+                requirements=[f"stacking=={card.versions.get('stacking', __version__)}"],
+            )  # fmt: skip
     except ValueError as error:
         raise StackingError(f"Minari does not take the dataset: {error}", key="--minari", value=name,
                             remedy="Use a new name such as stacking/rebid-v0.") from None  # fmt: skip
