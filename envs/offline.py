@@ -1,7 +1,7 @@
 """Episodes of a strategy as data from which others learn offline: plain arrays and a card in JSON, one .npz without pickle.
 
-Actions are recorded in double precision: playing them again gives the same rewards bit for bit, and a strategy earns what it earns
-by itself. Rounded to float32 a power can fall below a step of a product's granularity, which cost `rebid` up to 3 % of a day's cash.
+Actions are recorded in double precision: played again they give the same rewards bit for bit, and a strategy earns what it earns
+by itself. Rounded to float32, a power can fall below a step of a product's granularity; it moved a day of `rebid` by up to 3 %.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Peer(Record):
         program: text for `stopwatch.py`.
     """
 
-    name: Annotated[str, Field(pattern=r"[a-z][a-z0-9-]*")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     title: Text
     distribution: str = ""
     packages: tuple[Text, ...] = ()
