@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint format clean
+.PHONY: help demo test slow learn lint format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,8 @@ test: $(VENV)/.test ## install, then run all tests but the slow ones
 
 slow: $(VENV)/.test ## install, then run the slow tests
 	$(BIN)/python -m pytest -q -m slow
+
+learn: $(VENV)/.rl ## install what learning needs (torch), so that its tests run too
 
 lint: $(VENV)/.dev ## install, then check style, format and types
 	$(BIN)/ruff check .
@@ -54,4 +56,11 @@ $(VENV)/.test: $(INPUTS) | $(BIN)/python
 $(VENV)/.dev: $(INPUTS) | $(BIN)/python
 	@echo "Installing with development tools (once, some minutes)"
 	@$(PIP) -e '.[test,dev]'
+	@touch $@ $(VENV)/.test $(VENV)/.run
+
+# torch first and alone: what needs it would otherwise bring another build
+$(VENV)/.rl: $(INPUTS) | $(BIN)/python
+	@echo "Installing what learning needs (once, some minutes)"
+	@$(PIP) torch
+	@$(PIP) -e '.[test,rl]'
 	@touch $@ $(VENV)/.test $(VENV)/.run

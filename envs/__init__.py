@@ -22,12 +22,14 @@ if TYPE_CHECKING:  # so that editors and type checkers know what is loaded on fi
     from .describe import describe
     from .parallel import StackingParallelEnv
     from .sb3 import Sb3VecEnv
+    from .shared import SharedVectorEnv
     from .single import StackingEnv
     from .vector import StackingVectorEnv
 
 _PUBLIC = {
     "EnvConfig": "config",
     "Sb3VecEnv": "sb3",
+    "SharedVectorEnv": "shared",
     "StackingEnv": "single",
     "StackingParallelEnv": "parallel",
     "StackingVectorEnv": "vector",
@@ -36,6 +38,7 @@ _PUBLIC = {
 __all__ = [
     "EnvConfig",
     "Sb3VecEnv",
+    "SharedVectorEnv",
     "StackingEnv",
     "StackingParallelEnv",
     "StackingVectorEnv",

@@ -5,6 +5,7 @@ The same for all faces: of some worlds, as one dictionary of arrays (world, ...)
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,19 @@ def _full(worlds: Worlds, chosen: INT, row: int, learner: int) -> dict[str, Any]
         "consent": e.observation[chosen, row, v.CONSENT_NOW_UP : v.CONSENT_NOW_DN + 1],
         "clipped_prices": worlds.clipped[chosen, learner],
     }
+
+
+def of_all(tell: Callable[..., dict[str, Any]], worlds: Worlds, chosen: INT, **more: Any) -> dict[str, Any]:
+    """Return what `infos` or `finals` tells of all learners of some worlds, one row for each, world by world."""
+    each = [tell(worlds, chosen, learner, **more) for learner in range(len(worlds.rows))]
+    return each[0] if len(each) == 1 else _side_by_side(each)
+
+
+def _side_by_side(each: Sequence[Any]) -> Any:
+    if isinstance(each[0], dict):
+        return {key: _side_by_side([told[key] for told in each]) for key in each[0]}
+    together = np.stack(each, axis=1)
+    return together.reshape(-1, *together.shape[2:])
 
 
 def single(told: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ MW of a market are of any size, so they are squashed as prices are. All of it is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import inf
@@ -163,6 +164,14 @@ def observation_space(portfolio: Portfolio, config: EnvConfig) -> spaces.Box:
     low = [scale_of(f).shown(f.low, portfolio) for f in fields] + [bound[0] for bound in more]
     high = [scale_of(f).shown(f.high, portfolio) for f in fields] + [bound[1] for bound in more]
     return spaces.Box(np.array(low, np.float32), np.array(high, np.float32), dtype=np.float32)
+
+
+def widest(boxes: Sequence[spaces.Box]) -> spaces.Box:
+    """Return the smallest box that holds all boxes, whose portfolios may differ."""
+    if len(boxes) == 1:
+        return boxes[0]
+    low, high = np.min([box.low for box in boxes], axis=0), np.max([box.high for box in boxes], axis=0)
+    return spaces.Box(low, high, dtype=np.float32)
 
 
 def action_space(levels: int | None = None) -> spaces.Box | spaces.MultiDiscrete:

@@ -24,10 +24,10 @@ from stacking.layout import ACTIONS_W
 from stacking.scenario.keys import whole_number
 
 from .config import env_config
-from .infos import batched, finals, infos
+from .infos import batched, finals, infos, of_all
 from .scenarios import stream_seeds
 from .single import known_options
-from .spaces import action_space, observation_space
+from .spaces import action_space, observation_space, widest
 from .worlds import Moment, Worlds, checked_action
 
 Results = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
@@ -76,14 +76,19 @@ class StackingVectorEnv(VectorEnv):
         self._same_step = self.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
         self.num_envs = whole_number(num_envs, "num_envs", least=1, place="environment")
         self.config = env_config(config, settings)
-        self.worlds = Worlds(self.config, self.num_envs)
-        self.single_observation_space = observation_space(self.worlds.portfolios[0], self.config)
+        self.worlds = self._made()
+        self.learners = len(self.worlds.rows)
+        self.single_observation_space = widest([observation_space(p, self.config) for p in self.worlds.portfolios])
         self.single_action_space = action_space(self.config.levels)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._shape, self._levels = (self.num_envs, ACTIONS_W), self.config.levels is not None
         self._running = self._seeded = False
-        self._again = np.zeros(self.num_envs, np.bool_)  # rows that begin again in the next step
+        self._again = np.zeros(self.num_envs // self.learners, np.bool_)  # worlds that begin again in the next step
+
+    def _made(self) -> Worlds:
+        """Return the worlds: one for each row."""
+        return Worlds(self.config, self.num_envs)
 
     @property
     def engine(self) -> Engine:
@@ -103,14 +108,14 @@ class StackingVectorEnv(VectorEnv):
             StackingError: for a number of seeds that does not match, an unknown option or scenario.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
-        worlds, rows = self.worlds, self.worlds.all
+        worlds, each = self.worlds, self.worlds.all
         if seed is not None or not self._seeded:
-            worlds.seed(rows, stream_seeds(self._row_seeds(seed), self.np_random))
+            worlds.seed(each, stream_seeds(self._row_seeds(seed)[:: self.learners], self.np_random))
             self._seeded = True
-        worlds.reset(rows, known_options(options).get("scenario"))
+        worlds.reset(each, known_options(options).get("scenario"))
         worlds.look()
         self._running, self._again[:] = True, False
-        return worlds.seen[:, 0], batched(infos(worlds, rows), self.num_envs, rows)
+        return self._flat(worlds.seen), self._told(each)
 
     def step(self, actions: Any) -> Results:
         """Decide in all rows for the MTU that starts now; rows that end begin their next episode.
@@ -124,32 +129,47 @@ class StackingVectorEnv(VectorEnv):
         if not self._running:
             raise StackingError("No episode has begun.", place="environment", key="step", remedy="Call reset() first.")
         worlds, again = self.worlds, self._again.copy()
-        reward = worlds.step(checked_action(actions, self._shape, self._levels)[:, None])[:, 0]
+        given = checked_action(actions, self._shape, self._levels)
+        reward = worlds.step(given.reshape(len(again), self.learners, ACTIONS_W))
         truncated = worlds.engine.ended & ~again
         if again.any():
-            reward = np.where(again, 0.0, reward)
+            reward = np.where(again[:, None], 0.0, reward)
             worlds.reset(np.flatnonzero(again))
         worlds.look()
         final = self._ended(np.flatnonzero(truncated)) if truncated.any() else {}
-        told = batched(infos(worlds, worlds.all), self.num_envs, worlds.all)
+        told = self._told(worlds.all)
         self._again[:] = truncated & (not self._same_step)
-        return worlds.seen[:, 0], reward, np.zeros(self.num_envs, np.bool_), truncated, final | told
+        ended = truncated if self.learners == 1 else np.repeat(truncated, self.learners)
+        return self._flat(worlds.seen), self._flat(reward), np.zeros(self.num_envs, np.bool_), ended, final | told
+
+    # ---- worlds and rows: row = world x learner --------------------------------------------------------------------------
+    def _flat(self, each: NDArray[Any]) -> NDArray[Any]:
+        """Return what worlds and learners have, (B, L, ...), by row, (B * L, ...); no copy."""
+        return each.reshape(self.num_envs, *each.shape[2:])
+
+    def _rows_of(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of some worlds."""
+        return chosen if self.learners == 1 else (chosen[:, None] * self.learners + np.arange(self.learners)).reshape(-1)
+
+    def _told(self, chosen: NDArray[np.int64]) -> dict[str, Any]:
+        """Return what is told of the rows of some worlds."""
+        return batched(of_all(infos, self.worlds, chosen), self.num_envs, self._rows_of(chosen))
 
     def _ended(self, ended: NDArray[np.int64]) -> dict[str, Any]:
-        """Tell of the episodes that have ended, and start the next ones if it is time."""
+        """Tell of the episodes that have ended in some worlds, and start the next ones if it is time."""
         if self._same_step:
             return self._begin_again(ended)
-        return batched(finals(self.worlds, ended), self.num_envs, ended)
+        return batched(of_all(finals, self.worlds, ended), self.num_envs, self._rows_of(ended))
 
     def _begin_again(self, ended: NDArray[np.int64]) -> dict[str, Any]:
-        """Start the next episode of some rows and return the last observation and info of the one that ended."""
-        worlds = self.worlds
+        """Start the next episode of some worlds and return the last observation and info of the one that ended."""
+        worlds, rows, now = self.worlds, self._rows_of(ended), self._flat(self.worlds.seen)
         seen = np.full(self.num_envs, None, dtype=object)
-        for row in ended:
-            seen[row] = worlds.seen[row, 0].copy()
-        last = batched({"final_info": infos(worlds, ended, last=True)}, self.num_envs, ended)
+        for row in rows:
+            seen[row] = now[row].copy()
+        last = batched({"final_info": of_all(infos, worlds, ended, last=True)}, self.num_envs, rows)
         there = np.zeros(self.num_envs, np.bool_)
-        there[ended] = True
+        there[rows] = True
         worlds.reset(ended)
         worlds.look(ended)
         return {"final_obs": seen, "_final_obs": there, **last}
@@ -168,11 +188,11 @@ class StackingVectorEnv(VectorEnv):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which decisions are open now, (num_envs, ACTIONS_W); with levels, which levels may be chosen."""
-        return self.worlds.masks()[:, 0]
+        return self._flat(self.worlds.masks())
 
     def numbers_of(self, action: Any) -> NDArray[np.float64]:
         """Return the numbers of -1..1 of decisions in physical units at this moment, (num_envs, ACTIONS_W)."""
-        return self.worlds.numbers_of(np.asarray(action))[:, 0]
+        return self._flat(self.worlds.numbers_of(np.asarray(action)))
 
     def snapshot(self) -> VectorMoment:
         """Return a copy of everything that changes."""
@@ -186,7 +206,7 @@ class StackingVectorEnv(VectorEnv):
         """
         self.worlds.restore(moment.worlds)
         self._running, self._seeded, self._again[:] = moment.running, True, moment.again
-        return self.worlds.seen[:, 0]
+        return self._flat(self.worlds.seen)
 
 
 def _mode(given: AutoresetMode | str) -> AutoresetMode:

@@ -36,7 +36,8 @@ from .studies.cli import run
 from .suites.cli import suite, suite_enter, suite_table
 from .system_cli import system
 from .terminal import command, note, print_json, progress_bar
-from .training.cli import curves, train
+from .training.cli import curves, import_policy, train
+from .training.league_cli import cross_play, exploit, league
 
 Starts = Annotated[list[str] | None, typer.Option("--start", help="Tuned file of a sister strategy, tried first; repeatable.")]
 
@@ -53,11 +54,15 @@ app.add_typer(bench, name="bench")
 app.command("run")(run)
 app.command()(system)
 app.command()(train)
+app.command()(import_policy)
 app.command()(export)
 app.command()(suite)
 app.command()(suite_enter)
 app.command()(suite_table)
 app.command()(curves)
+app.command()(league)
+app.command()(exploit)
+app.command("cross-play")(cross_play)
 
 
 def main() -> None:

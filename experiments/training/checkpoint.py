@@ -61,33 +61,54 @@ def load_checkpoint(folder: Path, model: Any, training: Training, seed: int) -> 
         StackingError: for a file that is damaged or foreign, or of another training.
     """
     file = folder / STATE
-    try:
-        data = torch.load(file, map_location="cpu", weights_only=True)  # tensors and plain data alone: nothing is executed
-        known = data["hash"]
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise StackingError(
-            f"The checkpoint cannot be read: {type(error).__name__}.", key="checkpoint", value=str(file),
-            allowed="a file by `stacking train`", remedy=f"Remove {folder} and train again, or give another --out.",
-        ) from None  # fmt: skip
+    data, known = _read(file)
     if known != training_hash(training, seed):
         raise StackingError(
             "The checkpoint is of another training.", place=str(file), key="hash", value=str(known),
             allowed=training_hash(training, seed), remedy="Train with the same settings and seed, or give another --out.",
         )  # fmt: skip
-    try:
-        for name, state in data["states"].items():
-            _load_state(model, name, state)
-        model._n_updates = data["updates"]
-        progress = Progress(**data["progress"])
-    except (KeyError, TypeError, RuntimeError, ValueError, AttributeError) as error:
-        raise StackingError(
-            f"The checkpoint does not fit: {error}.", key="checkpoint", value=str(file), allowed="one of this version",
-            remedy=f"Remove {folder} and train again.",
-        ) from None  # fmt: skip
+    progress = _write_into(model, data, file)
     if model_replays(model):
         _read_memory(folder / REPLAY, model.replay_buffer)
     model.num_timesteps = progress.steps
     return progress
+
+
+def take_over(folder: Path, model: Any) -> None:
+    """Write parameters and optimisers of a checkpoint of another training, whose networks are alike, into a model.
+
+    Raises:
+        StackingError: for a file that is damaged or foreign, or of other networks.
+    """
+    updates, file = model._n_updates, folder / STATE
+    _write_into(model, _read(file)[0], file)
+    model._n_updates = updates
+
+
+def _read(file: Path) -> tuple[dict[str, Any], Any]:
+    """Return the content of a checkpoint, and the hash of the training that it belongs to."""
+    try:
+        data = torch.load(file, map_location="cpu", weights_only=True)  # tensors and plain data alone: nothing is executed
+        return data, data["hash"]
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise StackingError(
+            f"The checkpoint cannot be read: {type(error).__name__}.", key="checkpoint", value=str(file),
+            allowed="a file by `stacking train`", remedy=f"Remove {file.parent} and train again, or give another --out.",
+        ) from None  # fmt: skip
+
+
+def _write_into(model: Any, data: dict[str, Any], file: Path) -> Progress:
+    """Write a checkpoint into a model and return how far its training had come."""
+    try:
+        for name, state in data["states"].items():
+            _load_state(model, name, state)
+        model._n_updates = data["updates"]
+        return Progress(**data["progress"])
+    except (KeyError, TypeError, RuntimeError, ValueError, AttributeError) as error:
+        raise StackingError(
+            f"The checkpoint does not fit: {error}.", key="checkpoint", value=str(file), allowed="one of this version",
+            remedy=f"Remove {file.parent} and train again.",
+        ) from None  # fmt: skip
 
 
 def model_replays(model: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The commands `stacking train`, `stacking import-policy` and `stacking curves`."""
+"""The commands `stacking train` and `stacking import-policy`."""
 
 from __future__ import annotations
 
@@ -108,3 +108,38 @@ def curves(
         typer.echo(f"{c.name}: {len(c.seeds)} seed(s), after {c.steps[-1]:,} steps {last.mean():+,.0f} EUR per validation "
                    f"episode over {c.rival} ({last.min():+,.0f} to {last.max():+,.0f})")  # fmt: skip
     typer.echo(f"Written: {out}")
+
+
+@command
+def import_policy(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Model of stable-baselines3, .zip by model.save.")],
+    out: Annotated[str, typer.Option("--out", help="File of the policy, .npz.")],
+    algorithm: Annotated[str, typer.Option("--algorithm", help="Class that made it: PPO, SAC, MaskablePPO, ...")] = "PPO",
+    env: Env = "stacking/NorFlexEam-v0",
+    name: Annotated[str, typer.Option("--name", help="Name of the policy as a strategy.")] = "imported",
+    settings: Changes = None,
+    trust: Annotated[bool, typer.Option("--trust", help="You know who made the file: reading it can run code.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Turn a model of stable-baselines3 into a policy of plain arrays; asks first, because reading such a file can run code."""
+    import sys
+
+    from ...envs.ids import settings_of
+    from ...envs.policy import save_policy
+    from .algorithms import class_of, kind_of
+    from .record import bare
+
+    kind_of(algorithm)
+    class_of(algorithm)
+    from .foreign import RISK
+    from .foreign import import_policy as read
+
+    if not trust and sys.stdin.isatty() and not as_json:
+        trust = typer.confirm(f"{RISK} Open {file}?")
+    record = bare(algorithm, tuple(settings or ()), settings_of(env))
+    policy = read(file, record, env_id=env, name=name, trusted=trust, made_by=f"stacking import-policy {file}")
+    saved = save_policy(policy, out)
+    if as_json:
+        print_json({"policy": str(saved), "steps": policy.card.steps})
+    else:
+        typer.echo(f"{saved}\nNext: stacking compare --strategy {saved}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -16,9 +16,11 @@ from stacking.errors import StackingError
 from stacking.layout import LAYOUT_VERSION
 
 from ...agents.strategies import ACTION_LAYOUT, values_of
+from ...envs.config import EnvConfig
 from ...envs.learned import named_strategy
 from ...envs.policy import Card, Policy, layout_hash
 from ...envs.sb3 import Sb3VecEnv
+from ...envs.shared import SharedVectorEnv
 from ...envs.spaces import price_table
 from ...envs.vector import StackingVectorEnv
 from ...envs.worlds import Worlds, fixed_decisions
@@ -35,7 +37,8 @@ def make_rows(training: Training) -> Sb3VecEnv:
     Raises:
         StackingError: for bad settings.
     """
-    return Sb3VecEnv(StackingVectorEnv(training.rows, training.env), ends=training.ends)
+    kind = SharedVectorEnv if training.learners == "shared" else StackingVectorEnv
+    return Sb3VecEnv(kind(training.rows, training.env), ends=training.ends)
 
 
 def make_model(training: Training, env: Sb3VecEnv, seed: int, rate: Callable[[float], float] | None = None) -> Any:
@@ -130,7 +133,7 @@ def to_policy(
     advice, advised_with = (None, {}) if config.advice is None else adviser(config.advice)
     card = Card(
         layout_hash=layout_hash(), layout_version=LAYOUT_VERSION, name=name, algorithm=training.algorithm, env=env, seed=seed,
-        steps=int(model.num_timesteps), made_by=made_by, settings=plain_settings(training.env), advice=advice,
+        steps=int(model.num_timesteps), made_by=made_by, settings=plain_settings(config), advice=advice,
         advice_parameters=advised_with,
         reach=tuple(float(x) for x in worlds.reach), mask_seen=config.mask_seen, head=kind.head, levels=config.levels,
         activation=training.network.activation, sizes=sizes, bounds=(tuple(low_high[0].tolist()), tuple(low_high[1].tolist())),
@@ -170,14 +173,18 @@ def adviser(spec: str) -> tuple[str, dict[str, float]]:
     return spec if ":" in spec else strategy.name, values_of(strategy)
 
 
-def plain_settings(settings: Any) -> dict[str, Any]:
-    """Return the settings that JSON can hold; others as their text."""
-    return {str(key): _plain(value) for key, value in settings.items()}
+def plain_settings(config: EnvConfig) -> dict[str, Any]:
+    """Return the settings of an environment that were given and that JSON can hold, objects as their kind.
+
+    Adviser and baseline are left out: the card has the former with its numbers, the latter is no part of what was learned.
+    """
+    given = {key: getattr(config, key) for key in config.model_fields_set if key not in ("advice", "reward_baseline")}
+    return {key: _plain(value) for key, value in sorted(given.items())}
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return value if isinstance(value, str | int | float | bool | None) else type(value).__name__

@@ -36,7 +36,9 @@ class Training(Record):
     Attributes:
         algorithm: class of stable-baselines3 or sb3-contrib.
         env: settings of the environment (`stacking.envs.EnvConfig`), in which rows learn.
-        rows: environments side by side.
+        learners: `one` FSP of each environment, or `shared`: one policy decides for all FSPs that learn (`env.learners`, or all
+            that no co-player decides for), a row for each of them in each world.
+        rows: environments side by side; `shared`: worlds x learners.
         steps: of all rows together.
         leg_steps: per row, from checkpoint to checkpoint; each leg begins new episodes and draws from its own seeds, so that a
             training that was killed goes on as if nothing had happened.
@@ -50,6 +52,7 @@ class Training(Record):
 
     algorithm: str
     env: Mapping[str, Any] = Field(default_factory=dict)
+    learners: Literal["one", "shared"] = "one"
     rows: Rows = 256
     steps: Count = 6_000_000
     leg_steps: Count = 960
@@ -98,6 +101,18 @@ def training(name: str, changes: Sequence[str] = (), env: Mapping[str, Any] | No
     for text in changes:
         _change(data, text)
     return validated(Training, data, place + (" with --set" if changes else ""))
+
+
+def bare(algorithm: str, changes: Sequence[str] = (), env: Mapping[str, Any] | None = None) -> Training:
+    """Return a training of an algorithm with nothing but its own defaults and some changes.
+
+    Raises:
+        StackingError: for an unknown key or a value that is not allowed.
+    """
+    data: dict[str, Any] = {"algorithm": algorithm, "env": dict(env or {})}
+    for text in changes:
+        _change(data, text)
+    return validated(Training, data, f"algorithm {algorithm}")
 
 
 def _data(name: str) -> tuple[dict[str, Any], str]:

@@ -84,7 +84,7 @@ class Trainer:
             validation: where the policy is looked at; made if None.
         """
         training, validation = self.training, validation or Validation(self.training)
-        if self.progress.leg == 0 and not (self.folder / BEST).is_file():
+        if self.progress.leg == 0:
             self._keep(validation.look(self.policy()), first=True)
         while self.progress.leg < training.legs:
             began = time.perf_counter()

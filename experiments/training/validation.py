@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stacking.scenario import Library
@@ -42,7 +43,7 @@ class Validation:
 
     def __init__(self, training: Training, split: str = "validation") -> None:
         self.config = validation_config(training, split)
-        self.scene = build_scene(self.config)
+        self.scene = build_scene(self.config, everybody=training.learners == "shared")
         self.rival = self.config.advice or RIVAL
         self._rival_eur = self.flex_eur(named_strategy(self.rival))
 
@@ -52,7 +53,7 @@ class Validation:
         return Look(float(own.mean()), float(self._rival_eur.mean()), mean_interval(own - self._rival_eur))
 
     def flex_eur(self, strategy: Strategy) -> Any:
-        """Return the flex revenue of the learner by scenario, (S,), EUR."""
+        """Return the flex revenue of the learner (of all learners together) by scenario, (S,), EUR."""
         return flex_eur(self.scene, self.scene.library, strategy)
 
 
@@ -66,14 +67,17 @@ def validation_config(training: Training, split: str) -> EnvConfig:
 
 
 def flex_eur(scene: Scene, library: Library, strategy: Strategy) -> Any:
-    """Return the flex revenue of the first learner by scenario, (S,), EUR, while the others play what they play."""
+    """Return the flex revenue of the learners together by scenario, (S,), EUR, while the others play what they play."""
     frame = episodes(scene, library, strategy)
-    return frame["flex_eur"].to_numpy()
+    return frame["flex_eur"].to_numpy().reshape(len(library), -1).sum(axis=1)
 
 
 def episodes(scene: Scene, library: Library, strategy: Strategy) -> pd.DataFrame:
-    """Return the rows of the first learner, as `stacking.experiments.runner.run` makes them, in the order of the library."""
-    row = scene.learners[0]
+    """Return the rows of the learners, who all play the strategy, as `stacking.experiments.runner.run` makes them.
+
+    They stand in the order of the library; several learners of a scenario in row order.
+    """
+    place = {scene.portfolios[row].name: k for k, row in enumerate(scene.learners)}
     label = f"learner {strategy.name}"
     players: dict[str, Strategy] = {label: strategy}
     labels = []
@@ -85,6 +89,7 @@ def episodes(scene: Scene, library: Library, strategy: Strategy) -> pd.DataFrame
     contest = Contest((scene.design,), {strategy.name: Mixed(players, tuple(labels))}, scene.portfolios, library,
                       network=scene.network)  # fmt: skip
     found = run(contest).episodes
-    own = found[(found["strategy"] == strategy.name) & (found["portfolio"] == scene.portfolios[row].name)]
+    own = found[(found["strategy"] == strategy.name) & found["portfolio"].isin(list(place))]
     order = {str(key): k for k, key in enumerate(library.keys)}
-    return own.sort_values("scenario", key=lambda names: names.map(order)).reset_index(drop=True)
+    scenario, portfolio = [order[key] for key in own["scenario"]], [place[name] for name in own["portfolio"]]
+    return own.iloc[np.lexsort((portfolio, scenario))].reset_index(drop=True)

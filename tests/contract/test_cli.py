@@ -65,6 +65,7 @@ def test_help_names_every_command() -> None:
     done = call("--help")
     assert done.exit_code == 0
     commands = "doctor demo compare designs explain new-strategy run system tune bench twins equilibrium"
+    commands += " train import-policy curves suite league exploit cross-play"
     for command in commands.split():
         assert f"  {command} " in done.stdout
         assert call(*command.split(), "--help").exit_code == 0

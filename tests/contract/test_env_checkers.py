@@ -42,7 +42,11 @@ def test_gymnasium_finds_nothing(name: str, portfolio: str) -> None:
     check_env(env.unwrapped, skip_render_check=portfolio != "default")
 
 
-@pytest.mark.parametrize("settings", [{"levels": 5}, {"info": "full", "reward": "award"}, {"co_players": {"rebid": 2}}])
+ADVISED: dict[str, Any] = {"advice": "stacked", "mask_seen": True, "reward": "marked", "reward_baseline": "rebid"}
+VARIANTS = ({"levels": 5}, {"info": "full", "reward": "award"}, {"co_players": {"rebid": 2}}, ADVISED, ADVISED | {"levels": 5})
+
+
+@pytest.mark.parametrize("settings", VARIANTS)
 def test_gymnasium_finds_nothing_in_variants(settings: dict) -> None:
     env = gymnasium.make(ID, render_mode="rgb_array", **SHORT, **settings)
     check_env(env.unwrapped)
@@ -53,13 +57,14 @@ def test_stable_baselines_finds_nothing(name: str) -> None:
     checker = pytest.importorskip("stable_baselines3.common.env_checker")
     for portfolio in PORTFOLIOS:
         checker.check_env(gymnasium.make(name, portfolio=portfolio, **SHORT, **settings_of(name)).unwrapped)
-    checker.check_env(gymnasium.make(name, levels=3, **SHORT, **settings_of(name)).unwrapped)
+    for more in ({"levels": 3}, ADVISED):
+        checker.check_env(gymnasium.make(name, **SHORT, **more, **settings_of(name)).unwrapped)
 
 
 @pytest.mark.parametrize("name", env_ids())
 def test_pettingzoo_finds_nothing(name: str) -> None:
     test = pytest.importorskip("pettingzoo.test")
-    with_others = [{"portfolio": "load", "co_players": {"rebid": 2}}] if name == ID else []
+    with_others = [{"portfolio": "load", "co_players": {"rebid": 2}}, {"population": "mixed:3", **ADVISED}] if name == ID else []
     for settings in ({"population": "mixed:3"}, {"portfolio": "battery"}, *with_others):
 
         def make(settings: dict = settings):

@@ -47,6 +47,15 @@ def test_nothing_later_than_now_is_seen(lib, name: str) -> None:
     assert accepted > 10.0
 
 
+@pytest.mark.parametrize("name", ["stacking/NorFlexEam-v0", "stacking/ParallelAdjusted-v0", "stacking/OneNetHu-v0"])
+def test_advice_tells_nothing_of_later(lib, name: str) -> None:
+    compared, wrong, after, accepted = compare(lib, name, advice="stacked", mask_seen=True)
+    assert wrong == 0
+    assert compared > 5000
+    assert after > 150
+    assert accepted > 1.0
+
+
 @pytest.mark.parametrize("early", ["balancing", "local", "imbalance", "realised", "near"])
 def test_the_test_sees_a_leak(lib, early: str) -> None:
     assert compare(lib, "stacking/NorFlexEam-v0", early)[1] > 0

@@ -124,7 +124,7 @@ def test_a_baseline_is_what_learners_earn_with_a_strategy() -> None:
     actions = [0.3 * lively(np.random.default_rng(k)) for k in range(400)]
     env = single(**{**SETTINGS, "reward_baseline": "rebid", "reward_scale_eur": 1.0})
     env.reset(options={"scenario": 3})
-    total, ended, k = 0.0, False, 0
+    total, ended, k, info = 0.0, False, 0, {}
     while not ended:
         _, reward, _, ended, info = env.step(actions[k])
         total, k = total + reward, k + 1

@@ -70,7 +70,7 @@ def test_a_policy_earns_as_a_strategy_what_it_earns_in_the_environment(head: str
     settings: dict[str, Any] = {"levels": 5} if head == "levels" else {}
     env = vector(rows, portfolio="battery", library=library(), advice=advice, mask_seen=True,
                  reach=dict.fromkeys(v.action_layout((0, 0), (0, 0)).names, 0.3) if advice else {}, **settings)  # fmt: skip
-    seen, _ = env.reset(options={"scenario": np.arange(rows)})
+    seen, info = env.reset(options={"scenario": np.arange(rows)})
     for tick in range(144):
         numbers = taught._decided(seen, env.worlds.is_open[:, 0])
         if head == "levels":
@@ -107,9 +107,9 @@ def test_a_row_decides_alone_as_in_any_batch() -> None:
 def test_a_policy_scales_with_the_portfolio_it_plays() -> None:
     """Half the battery behind half the connection sees the same numbers, so it decides the same."""
     (whole,) = portfolios("battery")
-    battery = whole.battery.model_copy(
-        update={"power_mw": whole.battery.power_mw / 2, "capacity_mwh": whole.battery.capacity_mwh / 2}
-    )
+    own = whole.battery
+    assert own is not None
+    battery = own.model_copy(update={"power_mw": own.power_mw / 2, "capacity_mwh": own.capacity_mwh / 2})
     half = whole.model_copy(update={"battery": battery, "connection_mw": whole.connection_mw / 2})
     seen = []
     for portfolio in (whole, half):

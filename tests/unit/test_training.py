@@ -202,3 +202,35 @@ def test_a_training_that_diverges_says_so(tmp_path: Path) -> None:
         made.model.policy.value_net.bias.fill_(float("nan"))
     with pytest.raises((StackingError, ValueError), match=r"diverged|nan"):
         made.run()
+
+
+# ---- models from elsewhere -----------------------------------------------------------------------------------------------
+def test_a_model_from_elsewhere_is_read_only_if_somebody_vouches_for_it(tmp_path: Path) -> None:
+    from stable_baselines3 import PPO
+
+    from stacking.envs import Sb3VecEnv, StackingVectorEnv
+    from stacking.envs.learned import Learned
+    from stacking.experiments.training.foreign import import_policy
+    from stacking.experiments.training.record import bare
+
+    env = Sb3VecEnv(StackingVectorEnv(3, design="norflex_eam", portfolio="battery", days=1, scenarios=2))
+    model = PPO("MlpPolicy", env, n_steps=8, batch_size=24, device="cpu", policy_kwargs={"net_arch": [8]}, seed=4)
+    model.save(tmp_path / "model.zip")
+    record = bare("PPO", ("env.portfolio='battery'",), DESIGN)
+    more = {"env_id": "stacking/NorFlexEam-v0", "name": "foreign"}
+    with pytest.raises(StackingError, match="was not opened"):
+        import_policy(tmp_path / "model.zip", record, trusted=False, **more)
+    policy = Learned(import_policy(tmp_path / "model.zip", record, trusted=True, **more))
+    env.seed(1)
+    seen = env.reset()
+    is_open = env.env.worlds.is_open[:, 0]
+    theirs = model.predict(seen, deterministic=True)[0]
+    ours = policy._decided(seen, is_open)
+    assert np.where(is_open, ours, 0.0) == pytest.approx(np.where(is_open, theirs, 0.0), abs=1e-6)
+    assert np.abs(ours).max() > 0.0
+    advised = bare("PPO", ("env.portfolio='battery'", "env.advice='rebid'"), DESIGN)
+    with pytest.raises(StackingError, match="another observation space"):
+        import_policy(tmp_path / "model.zip", advised, trusted=True, **more)
+    (tmp_path / "cut.zip").write_bytes((tmp_path / "model.zip").read_bytes()[:500])
+    with pytest.raises(StackingError, match="cannot be read"):
+        import_policy(tmp_path / "cut.zip", record, trusted=True, **more)
