@@ -342,10 +342,10 @@ def to_minari(episodes: Episodes, name: str) -> Any:
     for k in range(len(episodes)):
         each = episodes.episode(k)
         buffers.append(EpisodeBuffer(
-            id=k, observations=each["observations"], actions=each["actions"], rewards=list(each["rewards"]),
+            id=k, observations=list(each["observations"]), actions=list(each["actions"]), rewards=list(each["rewards"]),
             terminations=list(each["terminations"]), truncations=list(each["truncations"]),
             infos={"action_mask": each["masks"]}, options={"scenario": int(episodes.scenarios[k])},
-        ))  # type: ignore[arg-type]  # fmt: skip
+        ))  # fmt: skip
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # it asks for authors and links, which are not ours to give
