@@ -174,9 +174,12 @@ def _play(env: StackingEnv, k: int, adviser: Advice | None, seed: int) -> dict[s
             action = env.numbers_of(adviser.look(worlds.engine.observation, worlds.engine.mask)[0, 0])
         seen, reward, terminated, truncated, info = env.step(action)
         ended = terminated or truncated
-        for found, each in ((observations, seen), (masks, info["action_mask"]), (actions, action), (rewards, reward),
-                            (terminations, terminated), (truncations, truncated)):  # fmt: skip
-            found.append(each)
+        observations.append(seen)
+        masks.append(info["action_mask"])
+        actions.append(action)
+        rewards.append(reward)
+        terminations.append(terminated)
+        truncations.append(truncated)
     return {
         "observations": np.array(observations), "masks": np.array(masks), "actions": np.array(actions),
         "rewards": np.array(rewards), "terminations": np.array(terminations), "truncations": np.array(truncations),
@@ -311,8 +314,8 @@ def check_minari() -> None:
         StackingError: if it is not.
     """
     try:
-        import minari  # noqa: F401
-        import PIL  # noqa: F401
+        import minari  # noqa: F401  # pyright: ignore[reportMissingImports]
+        import PIL  # noqa: F401  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError as error:
         if error.name not in ("minari", "PIL"):
             raise
@@ -333,8 +336,8 @@ def to_minari(episodes: Episodes, name: str) -> Any:
         StackingError: if Minari is not installed, or does not take the name.
     """
     check_minari()
-    import minari
-    from minari.data_collector import EpisodeBuffer
+    import minari  # pyright: ignore[reportMissingImports]  (an extra)
+    from minari.data_collector import EpisodeBuffer  # pyright: ignore[reportMissingImports]
 
     card = episodes.card
     env = gymnasium.make(card.env, disable_env_checker=True, **card.settings)

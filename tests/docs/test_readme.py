@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,8 @@ def test_the_command_runs(command: str, folder: Path) -> None:
     """Each line is run as a user would, with few days where it would be long."""
     stacking = str(Path(sys.executable).parent / "stacking")
     assert shutil.which(stacking), "the console script is installed next to python"
+    if command.startswith("stacking train") and find_spec("stable_baselines3") is None:
+        pytest.skip("needs the extra rl")
     if "--prices" in command:
         command += " --days 1 --seeds 2 --strategy rebid --design parallel"
     line = command.replace("stacking ", f"{stacking} ")
