@@ -165,7 +165,7 @@ def _play(env: StackingEnv, k: int, adviser: Advice | None, seed: int) -> dict[s
     random = np.random.default_rng(seed_of("offline", seed, key))
     if adviser is not None:
         adviser.start(np.zeros(1, np.int64), [key])
-    observations, masks, actions, rewards, terminations, truncations = [seen], [info["action_mask"]], [], [], [], []
+    told: dict[str, list[Any]] = {"observations": [seen], "masks": [info["action_mask"]], **{name: [] for name in PLAYED}}
     ended = False
     while not ended:
         if adviser is None:
@@ -174,14 +174,12 @@ def _play(env: StackingEnv, k: int, adviser: Advice | None, seed: int) -> dict[s
             action = env.numbers_of(adviser.look(worlds.engine.observation, worlds.engine.mask)[0, 0])
         seen, reward, terminated, truncated, info = env.step(action)
         ended = terminated or truncated
-        for found, each in ((observations, seen), (masks, info["action_mask"]), (actions, action), (rewards, reward),
-                            (terminations, terminated), (truncations, truncated)):  # fmt: skip
-            found.append(each)
-    return {
-        "observations": np.array(observations), "masks": np.array(masks), "actions": np.array(actions),
-        "rewards": np.array(rewards), "terminations": np.array(terminations), "truncations": np.array(truncations),
-        "lengths": np.array([len(rewards)]), "scenarios": np.array([k]), "net_eur": np.array([info["net_eur"]]),
-    }  # fmt: skip
+        step = {"observations": seen, "masks": info["action_mask"], "actions": action, "rewards": reward,
+                "terminations": terminated, "truncations": truncated}  # fmt: skip
+        for name, each in step.items():
+            told[name].append(each)
+    whole = {"lengths": [len(told["rewards"])], "scenarios": [k], "net_eur": [info["net_eur"]]}
+    return {name: np.array(rows) for name, rows in (told | whole).items()}
 
 
 def _id(env: str) -> str:
