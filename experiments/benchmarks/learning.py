@@ -8,9 +8,9 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 from gymnasium.vector import AutoresetMode
-from stable_baselines3 import PPO
+from stable_baselines3 import PPO  # pyright: ignore[reportMissingImports]
 
 from ...envs.sb3 import Sb3VecEnv
 from ...envs.vector import StackingVectorEnv

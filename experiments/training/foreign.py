@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import nn  # pyright: ignore[reportMissingImports]
 
 from stacking.errors import StackingError
 

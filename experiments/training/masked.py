@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from stable_baselines3.common.distributions import DiagGaussianDistribution, SquashedDiagGaussianDistribution
-from stable_baselines3.common.policies import ActorCriticPolicy
-from stable_baselines3.sac.policies import Actor, SACPolicy
+import torch  # pyright: ignore[reportMissingImports]
+from stable_baselines3.common.distributions import (  # pyright: ignore[reportMissingImports]
+    DiagGaussianDistribution,
+    SquashedDiagGaussianDistribution,
+)
+from stable_baselines3.common.policies import ActorCriticPolicy  # pyright: ignore[reportMissingImports]
+from stable_baselines3.sac.policies import Actor, SACPolicy  # pyright: ignore[reportMissingImports]
 
 from stacking.layout import ACTIONS_W
 

@@ -7,9 +7,9 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 from numpy.typing import NDArray
-from torch import nn
+from torch import nn  # pyright: ignore[reportMissingImports]
 
 from stacking import __version__
 from stacking.errors import StackingError
@@ -88,7 +88,7 @@ def only_value(model: Any, training: Training, alone: bool) -> None:
 
 def _start_at_nothing(policy: nn.Module, actor: tuple[str, str], head: str, training: Training) -> None:
     """Make the last layer of the actor put out 0, or prefer the middle level, so that the policy begins with what is advised."""
-    value = getattr(policy, "value_net", None)
+    value: Any = getattr(policy, "value_net", None)
     if isinstance(value, nn.Linear):
         nn.init.zeros_(value.weight)
     last = policy.get_submodule(actor[1]) if actor[1] else _linears(policy.get_submodule(actor[0]))[-1]

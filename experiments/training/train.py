@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from stable_baselines3.common.logger import Logger, configure
-from stable_baselines3.common.utils import set_random_seed
+import torch  # pyright: ignore[reportMissingImports]
+from stable_baselines3.common.logger import Logger, configure  # pyright: ignore[reportMissingImports]
+from stable_baselines3.common.utils import set_random_seed  # pyright: ignore[reportMissingImports]
 
 from stacking.errors import StackingError
 
@@ -139,7 +139,8 @@ class Trainer:
         return lambda _: float(first) * (decay + (1.0 - decay) * self._share_left)
 
     def _line(self, reward: float, look: Look | None) -> Line:
-        logged, log_std = self.model.logger.name_to_value, getattr(self.model.policy, "log_std", None)
+        logged = self.model.logger.name_to_value
+        log_std: Any = getattr(self.model.policy, "log_std", None)
         line = Line(
             self.progress.leg, self.progress.steps, round(self.progress.seconds, 3), reward,
             float(log_std.detach().exp().mean()) if isinstance(log_std, torch.Tensor) else float("nan"),
@@ -193,7 +194,7 @@ def _seed(*purpose: object) -> int:
 def _logger(folder: Path) -> Logger:
     """Return where algorithms write: TensorBoard if it is installed."""
     try:
-        import torch.utils.tensorboard  # noqa: F401
+        import torch.utils.tensorboard  # noqa: F401  # pyright: ignore[reportMissingImports]
     except ImportError:
         return configure(None, [])
     return configure(str(folder / "tensorboard"), ["tensorboard"])
