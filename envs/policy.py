@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -163,7 +164,7 @@ def _arrays(file: Path) -> dict[str, NDArray[Any]]:
     try:
         with file.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
             found = {name: stored[name] for name in (CARD, "weights", "biases") if name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (OSError, ValueError, EOFError, KeyError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
         raise _damaged(file, f"{type(error).__name__}: {error}") from None
     missing = [name for name in (CARD, "weights", "biases") if name not in found]
     if missing:
