@@ -81,7 +81,7 @@ class Training(Record):
 
 
 def shipped_trainings() -> tuple[str, ...]:
-    """Return the names of the trainings that are shipped, each with hyper-parameters that were tuned."""
+    """Return the names of the trainings that are shipped; `ppo` was tuned, the others are starting points."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 
@@ -126,7 +126,7 @@ def _data(name: str) -> tuple[dict[str, Any], str]:
     if found is None:
         raise StackingError(
             "There is no such algorithm.", place="stacking train", key="ALGO", value=name,
-            allowed=f"tuned: {', '.join(shipped_trainings())}; others: {', '.join(ALGORITHMS)}",
+            allowed=f"shipped: {', '.join(shipped_trainings())}; others: {', '.join(ALGORITHMS)}",
             remedy="Use one of these names, or a .toml file of your own.",
         )  # fmt: skip
     return dict(read_toml(FOLDER / "ppo.toml")) | ALGORITHMS[found].data(found), f"algorithm {found}"
