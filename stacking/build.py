@@ -34,6 +34,7 @@ def touch(array: Any, position: int) -> None:
 _LAW = "__stacking_law__"
 _PART = "__stacking_part__"
 _BUILT: dict[tuple[str, str], Callable[..., Any]] = {}
+_SEALED: set[str] = set()  # names of kernels whose laws nobody else calls
 
 
 def law(function: F) -> F:
@@ -72,7 +73,7 @@ def build(kernel: Callable[..., Any], backend: str = "serial") -> Callable[..., 
 
 def variant_name(kernel: FunctionType, backend: str) -> str:
     """Return the name of a build: kernel, back end and a hash of everything that it reaches."""
-    digest = hashlib.sha256(repr(sorted(_options(backend).items())).encode())
+    digest = hashlib.sha256(repr((_is_sealed(), sorted(_options(backend).items()))).encode())
     _feed(kernel, digest, set())
     return f"{kernel.__name__}_{backend}_{digest.hexdigest()[:16]}"
 
@@ -97,7 +98,45 @@ def _compile(kernel: FunctionType, backend: str, name: str) -> Callable[..., Any
         return laws[function]
 
     named = _with_globals(kernel, inline, swapped, name)
+    if _is_sealed():
+        _seal(name)
     return numba.njit(cache=True, **_options(backend))(named)
+
+
+def _seal(kernel: str) -> None:
+    """Let the compiler know that only this kernel calls its laws.
+
+    numba links each function as one that others may call, so each call hands over all of every array: 100 numbers and more,
+    most of which nobody reads. Sealed, they go, and what is called once is copied to its place: a third of the time.
+    This is private to numba, like `_nrt`; if a release changes it, kernels are slower and right. STACKING_UNSEALED=1 is the
+    way back.
+    """
+    from llvmlite.binding import Linkage
+    from numba.core.codegen import CPUCodeLibrary
+
+    _SEALED.add(kernel)
+    original = getattr(CPUCodeLibrary, "_optimize_final_module", None)
+    if original is None or hasattr(original, _LAW):
+        return
+
+    def optimize(library: Any) -> None:
+        functions = list(library._final_module.functions)
+        of_loop = library.name.startswith(_PARALLEL_LOOP) and any(_OWN in function.name for function in functions)
+        if of_loop or any(name in library.name for name in _SEALED):
+            for function in functions:
+                if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
+                    function.linkage = "internal"
+        original(library)
+
+    CPUCodeLibrary._optimize_final_module = law(optimize)
+
+
+def _is_sealed() -> bool:
+    return os.environ.get("STACKING_UNSEALED", "0") != "1"
+
+
+_PARALLEL_LOOP = "__numba_parfor_gufunc"  # what numba calls the body of a parallel loop, which it compiles apart
+_OWN = "stacking"  # in the name of every law
 
 
 def _prefetch() -> Any:

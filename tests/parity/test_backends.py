@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from pathlib import Path
 from types import FunctionType
@@ -9,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from llvmlite.binding import Linkage
 
 from stacking import build as builder
 from stacking import layout as v
 from stacking import state as s
-from stacking.build import build, is_cached, law, variant_name
+from stacking.build import build, is_cached, law, part, variant_name
 from stacking.catalogue import default_portfolios
 from stacking.engine import Engine
 from stacking.invariants import counts
@@ -207,6 +209,42 @@ def test_no_reference_counting_in_the_compiled_kernel(monkeypatch):
     control = builder._compile(counted, "serial", "counted_with_references")
     control(np.ones((4, 2)))
     assert b"NRT_incref" in object_code(control, "counted_with_references")
+
+
+@part
+def mean_of(row) -> float:
+    total = 0.0
+    for i in range(row.shape[0]):
+        total += row[i] if row[i] < 1e9 else mean_of_few(row, i)
+    return total / row.shape[0]
+
+
+@part
+def mean_of_few(row, n: int) -> float:
+    total = 0.0
+    for i in range(n):
+        total += row[i]
+    return total
+
+
+def means(rows, out) -> None:
+    """A kernel with parts, called from two places."""
+    for i in range(rows.shape[0]):
+        out[i] = mean_of(rows[i]) + mean_of_few(rows[i], 2)
+
+
+def test_only_a_kernel_calls_its_laws_so_that_the_compiler_may_change_how(monkeypatch):
+    left = {}
+    for way in ("1", "0"):
+        monkeypatch.setenv("STACKING_UNSEALED", way)
+        compiled: Any = builder._compile(means, "serial", variant_name(means, "serial") + secrets.token_hex(4))
+        out = np.zeros(2)
+        compiled(np.arange(8.0).reshape(2, 4), out)
+        assert out.tolist() == [2.5, 14.5]
+        library = compiled.overloads[compiled.signatures[0]].library
+        left[way] = sum(f.linkage == Linkage.linkonce_odr and "mean_of" in f.name for f in library.get_defined_functions())
+    assert left["1"] > 0
+    assert left["0"] == 0
 
 
 def test_an_allocation_in_a_kernel_is_a_compile_error():
