@@ -119,14 +119,14 @@ def _seal(kernel: str) -> None:
     if original is None or hasattr(original, _LAW):
         return
 
-    def optimize(library: Any) -> None:
-        functions = list(library._final_module.functions)
-        of_loop = library.name.startswith(_PARALLEL_LOOP) and any(_OWN in function.name for function in functions)
-        if of_loop or any(name in library.name for name in _SEALED):
+    def optimize(self: Any) -> None:
+        functions = list(self._final_module.functions)
+        of_loop = self.name.startswith(_PARALLEL_LOOP) and any(_OWN in function.name for function in functions)
+        if of_loop or any(name in self.name for name in _SEALED):
             for function in functions:
                 if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
                     function.linkage = "internal"
-        original(library)
+        original(self)
 
     CPUCodeLibrary._optimize_final_module = law(optimize)
 
