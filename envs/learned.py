@@ -80,10 +80,10 @@ class Learned:
 
     def _seen(self, observation: FloatArray, mask: BoolArray, rows: Any, fixed: FloatArray) -> tuple[Any, BoolArray]:
         """Return what the rows see, scaled (n, OBSERVATIONS_W), and which decisions are theirs."""
-        n, (large, sources) = len(observation), series_tables()
+        n, (large, sources, runs) = len(observation), series_tables()
         last = np.full((1, n, len(large)), np.nan, np.float32)
         seen, is_open = np.zeros((1, *observation.shape), np.float32), np.zeros((1, *mask.shape), np.bool_)
-        self._to_seen(observation[None], mask[None], rows, fixed, np.zeros(1, np.int64), rates_of(observation), large, sources,
+        self._to_seen(observation[None], mask[None], rows, fixed, np.zeros(1, np.int64), rates_of(observation), large, sources, runs,
                       last, np.zeros_like(last), seen, is_open)  # fmt: skip
         return seen[0], is_open[0]
 

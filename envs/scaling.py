@@ -241,14 +241,37 @@ def to_numbers(action: Any, observation: Any, mask: Any, bounds: Any, prices: An
                 out[row, k] = number_of_price(action[row, k], reference_price(observation[row], int(prices[m, LEAD])))
 
 
+@law
+def stands_still(observation: Any, last: Any, column: int, first: int, count: int) -> bool:
+    """Return whether a run of columns shows the numbers of the last call."""
+    moved = 0
+    for k in range(count):
+        moved += observation[index(column + k)] != last[index(first + k)]
+    return moved == 0
+
+
+@law
+def scale_one(observation: Any, rates: Any, large: Any, sources: Any, q: int, last: Any, known: Any, seen: Any) -> None:
+    """Show a column of any size. Args: one row of each matrix of `to_seen`; q: place in `large`."""
+    place, k = index(q), index(large[index(q)])
+    value = observation[k]
+    if value == last[place]:
+        seen[k] = known[place]
+        return
+    source = index(sources[place])
+    shown = 1.0 * float(known[source]) if value == last[source] else squashed(1.0 * float(value), rates[k])
+    seen[k] = known[place] = shown
+    last[place] = value
+
+
 def to_seen(
-    observation: Any, mask: Any, rows: Any, fixed: Any, worlds: Any, rates: Any, large: Any, sources: Any, last: Any, known: Any,
-    seen: Any, is_open: Any,
+    observation: Any, mask: Any, rows: Any, fixed: Any, worlds: Any, rates: Any, large: Any, sources: Any, runs: Any, last: Any,
+    known: Any, seen: Any, is_open: Any,
 ) -> None:  # fmt: skip
     """Write what learners see, scaled, and which decisions are theirs.
 
     A logarithm costs more than all else here, so a number that stood in the same column at the last call, or in that from which
-    it moves on (prices of the last MTU, hours ahead), is not taken again.
+    it moves on (prices of the last MTU, hours ahead), is not taken again; most stand still until the next full hour.
 
     Args:
         observation, mask, rows, fixed: as in `to_physical`.
@@ -256,6 +279,8 @@ def to_seen(
         rates: (learner, OBSERVATIONS_W) 1 / unit of each column.
         large: (Q,) columns that are seen as asinh(x / unit), the others as x / unit; sources: (Q,) place in this list of the
             column from which numbers move on; it comes later in the list, or is the column itself.
+        runs: (R, 2) first place and number of places in this list of long runs of columns that follow each other; behind the last
+            one each place is for itself.
         last, known: (world, learner, Q) observation of the last call and its scaled numbers; changed.
         seen: (world, learner, OBSERVATIONS_W) float32, written.
         is_open: (world, learner, ACTIONS_W) bool, written.
@@ -265,17 +290,19 @@ def to_seen(
         for i in range(rows.shape[0]):
             row = rows[i]
             for k in range(observation.shape[2]):
-                seen[b, i, k] = plain(1.0 * float(observation[b, row, k]), rates[i, k])
-            for q in range(large.shape[0]):
-                k = index(large[q])
-                value = observation[b, row, k]
-                if value != last[b, i, q]:
-                    source = index(sources[q])
-                    if value == last[b, i, source]:
-                        known[b, i, q] = known[b, i, source]
-                    else:
-                        known[b, i, q] = squashed(1.0 * float(value), rates[i, k])
-                    last[b, i, q] = value
-                seen[b, i, k] = known[b, i, q]
+                seen[b, i, index(k)] = plain(1.0 * float(observation[b, row, index(k)]), rates[i, index(k)])
+            now, then, scaled, shown = observation[b, row], last[b, i], known[b, i], seen[b, i]
+            alone = 0
+            for r in range(runs.shape[0]):
+                first, count = runs[r, 0], runs[r, 1]
+                alone = first + count
+                if stands_still(now, then, large[first], first, count):
+                    for k in range(count):
+                        shown[index(large[first] + k)] = scaled[index(first + k)]
+                else:
+                    for q in range(first, alone):
+                        scale_one(now, rates[i], large, sources, q, then, scaled, shown)
+            for q in range(alone, large.shape[0]):
+                scale_one(now, rates[i], large, sources, q, then, scaled, shown)
             for k in range(mask.shape[2]):
                 is_open[b, i, k] = mask[b, row, k] and fixed[i, k] != fixed[i, k]

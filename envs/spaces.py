@@ -78,6 +78,9 @@ def size_of(by: str, connection_mw: Any, capacity_mwh: Any) -> Any:
     return connection_mw if by == "connection" else np.where(capacity_mwh > 0.0, capacity_mwh, connection_mw)
 
 
+LONG_RUN = 8  # columns that follow each other, from which on it pays to ask at once whether any has changed
+
+
 @dataclass(frozen=True)
 class Scales:
     """The tables that `stacking.envs.scaling.to_seen` reads."""
@@ -85,6 +88,7 @@ class Scales:
     rates: FLOAT  # (learner, OBSERVATIONS_W)
     large: INT  # (Q,)
     sources: INT  # (Q,)
+    runs: INT  # (R, 2)
 
 
 def scales_of(portfolios: tuple[Portfolio, ...]) -> Scales:
@@ -122,14 +126,19 @@ def _columns_by_size() -> _Columns:
 
 
 @cache
-def series_tables() -> tuple[INT, INT]:
-    """Return columns of any size, (Q,), and the place in this list from which numbers move on: see `Scales`."""
+def series_tables() -> tuple[INT, INT, INT]:
+    """Return columns of any size, (Q,), the place in this list from which numbers move on, and its runs: see `Scales`."""
     fields = v.observation_layout().fields
     scales = [scale_of(field) for field in fields]
     source = {k: _source(k, fields) for k, scale in enumerate(scales) if scale.squashed}
     # a column comes before that from which its numbers move on, so that it still finds the old ones there
     large = sorted((k for k in source if source[k] < k), reverse=True) + [k for k in source if source[k] >= k]
-    return np.array(large, np.int64), np.array([large.index(source[k]) for k in large], np.int64)
+    ends = [q for q in range(1, len(large) + 1) if q == len(large) or large[q] != large[q - 1] + 1]
+    parts = [large[first:end] for first, end in zip([0, *ends], ends, strict=False)]
+    parts.sort(key=lambda columns: len(columns) < LONG_RUN)  # long ones first; no number moves from one to another
+    large, counts = [k for columns in parts for k in columns], [len(columns) for columns in parts if len(columns) >= LONG_RUN]
+    runs = np.column_stack([np.cumsum([0, *counts])[:-1], counts])
+    return np.array(large, np.int64), np.array([large.index(source[k]) for k in large], np.int64), runs.astype(np.int64)
 
 
 def _source(k: int, fields: tuple[Field, ...]) -> int:

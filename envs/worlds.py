@@ -169,7 +169,7 @@ class Worlds:
             self.seen, self.is_open = np.empty_like(self.seen), np.empty_like(self.is_open)
         k = self._scales
         self._to_seen(e.observation, e.mask, self.rows, self._fixed, self.all if worlds is None else worlds, k.rates, k.large,
-                      k.sources, self._last, self._known, self.seen, self.is_open)  # fmt: skip
+                      k.sources, k.runs, self._last, self._known, self.seen, self.is_open)  # fmt: skip
         if self.advice is not None:
             self.advised = self._numbers_of(self.advice.look(e.observation, e.mask, worlds))
             self.is_open &= self.reach > 0.0

@@ -68,7 +68,7 @@ def advance(
             k, following = control[b, s.SCENARIO], b + size
             if rows <= BLOCK and following < worlds and control[following, s.TODO] != s.SKIP:  # there when it is its turn
                 warm(ring[following], state[following], chargers[following], 0, rows)
-                warm_results(flow[following], observation[following], action[following], world[following])
+                warm_results(flow[following], observation[following], action[following], world[following], prices[following])
                 n, then = control[following, s.SCENARIO], max(0, control[following, s.CLOCK])
                 warm_scenario(series[n], local[n], calendar[n], consumption[n], then)
             open_tick(control[b], length[k], action[b], mask[b], bounds, fault[b], flow[b], result[b], reward[b])
@@ -159,7 +159,7 @@ def warm_scenario(series: Any, local: Any, calendar: Any, consumption: Any, tick
 
 
 @law
-def warm_results(flow: Any, observation: Any, action: Any, world: Any) -> None:
+def warm_results(flow: Any, observation: Any, action: Any, world: Any, prices: Any) -> None:
     """Ask for the memory of the results of a world."""
     rows = flow.shape[0]
     for k in range(0, rows * v.OBSERVATIONS_W, LINE // 4):
@@ -168,8 +168,10 @@ def warm_results(flow: Any, observation: Any, action: Any, world: Any) -> None:
         touch(flow, k)
     for k in range(0, rows * v.ACTIONS_W, LINE // 8):
         touch(action, k)
-    for k in range(0, s.WORLD_W, LINE // 8):
+    for k in range(0, s.EARLY_SHIFT, LINE // 8):
         touch(world, k)
+    for k in range(0, s.EARLY_OTHERS, LINE // 8):
+        touch(prices, k)
 
 
 @law

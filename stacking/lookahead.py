@@ -114,7 +114,7 @@ def _connection_room(
     up, down = 2.0 * limit, 2.0 * limit
     for tau in range(tick + lead, tick + lead + count):
         slot = slot_of(tau, tick)
-        most, least = battery_span_mw(p, ring, slot, local, balancing)
+        most, least = battery_span_mw(p[s.RATED_MW], ring, slot, local, balancing)
         others = position_mw(p, ring, fleet, load, tau, slot) - ahead(ring, s.BATTERY, s.SCHEDULED, slot)
         most, least = most + others, least + others
         for kind in range(s.FLEET, s.KINDS_W):

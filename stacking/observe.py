@@ -262,7 +262,7 @@ def observe_portfolio(
     out[v.LOAD_OWED_MWH], out[v.LOAD_RESTING_MTU] = state[s.OWED_MWH], state[s.RESTING]
     out[v.LOAD_STARTS_LEFT] = p[s.PER_DAY] - state[s.STARTED]
     out[v.CONSENT_NOW_UP], out[v.CONSENT_NOW_DN] = state[s.CONSENT_NOW], state[s.CONSENT_NOW + 1]
-    observe_book(p, ring, out)
+    observe_book(p, ring, out, work)
     hour, near = tick // MTU_PER_HOUR, min(hours_told, s.WINDOW // MTU_PER_HOUR)
     for k in range(1, near):
         out[v.BOOK + 12 + k] = ahead(ring, s.BATTERY, s.SCHEDULED, slot_of((hour + k) * MTU_PER_HOUR, tick))
@@ -298,23 +298,25 @@ def observe_constants(p: Any, out: Any) -> None:
 
 
 @law
-def observe_book(p: Any, ring: Any, out: Any) -> None:
+def observe_book(p: Any, ring: Any, out: Any, work: Any) -> None:
     """Fill the committed power of the battery and, by hour, what of all assets is known to be sold."""
-    for hour in range(3):
+    for j in range(s.LANES):
+        slot = j + s.PAST
+        scheduled, total_mw = ahead(ring, s.BATTERY, s.SCHEDULED, slot), p[s.TOTAL_MW]
+        sold_local, sold_balancing = known_sale_mw(ring, s.HI_LOCAL, slot), known_sale_mw(ring, s.HI_BALANCING, slot)
+        battery = known_mw(ring, s.BATTERY, s.HI_LOCAL, slot) + known_mw(ring, s.BATTERY, s.HI_BALANCING, slot)
+        total = sold_local + sold_balancing
+        beyond = abs(total) - total_mw + (scheduled if total > 0.0 else -scheduled)
+        work[s.SEEN_LOCAL + j], work[s.SEEN_BATTERY + j] = sold_local, scheduled + battery
+        work[s.SEEN_DOUBLE + j] = max(0.0, beyond) if total != 0.0 else 0.0
+    out[v.BOOK + 12] = ahead(ring, s.BATTERY, s.SCHEDULED, s.PAST)
+    for hour in range(s.WINDOW // MTU_PER_HOUR):
         local, passed, double = 0.0, 0.0, 0.0
         for j in range(hour * MTU_PER_HOUR, (hour + 1) * MTU_PER_HOUR):
-            slot = j + s.PAST
-            scheduled = ahead(ring, s.BATTERY, s.SCHEDULED, slot)
-            sold_local = known_sale_mw(ring, s.HI_LOCAL, slot)
-            total = sold_local + known_sale_mw(ring, s.HI_BALANCING, slot)
-            battery = known_mw(ring, s.BATTERY, s.HI_LOCAL, slot) + known_mw(ring, s.BATTERY, s.HI_BALANCING, slot)
-            out[v.BOOK + j] = scheduled + battery
-            if j == 0:
-                out[v.BOOK + 12] = scheduled
-            local += sold_local
-            passed += passed_mw(ring, slot)
-            if total != 0.0:
-                double += max(0.0, abs(total) - p[s.TOTAL_MW] + (scheduled if total > 0.0 else -scheduled))
+            out[v.BOOK + j] = work[s.SEEN_BATTERY + j]
+            local += work[s.SEEN_LOCAL + j]
+            passed += passed_mw(ring, j + s.PAST)
+            double += work[s.SEEN_DOUBLE + j]
         out[v.BOOK + 36 + hour] = local / MTU_PER_HOUR
         out[v.BOOK + 39 + hour] = passed / MTU_PER_HOUR
         out[v.BOOK + 42 + hour] = double / MTU_PER_HOUR

@@ -160,11 +160,15 @@ ROOM = 0  # MW free per asset kind: up, down
 SHARE = 6  # MW of an order per asset kind: local, balancing
 LINES = 12  # LEAST and MOST of the window, then the changes of PLUGGED
 PATH_LOW, PATH_HIGH = 96, 96 + WINDOW + 1  # fleet: lowest and highest energy charged by the start of each MTU
-DRAIN_MOST, DRAIN_LEAST = 128, 128 + WINDOW  # battery: most and least energy that each MTU takes from the store
+LANES = 16  # turns of a loop over the window that the compiler takes together (it leaves shorter ones); the last 4 are not used
+DRAIN_MOST, DRAIN_LEAST = 128, 128 + LANES  # battery: most and least energy that each MTU takes from the store
 HOURS = 160  # the day plan, HOUR_W columns for each hour of a day
 HOUR_PRICE, HOUR_POWER, HOUR_CONTENT, HOUR_BUY, HOUR_SELL, HOUR_LOW, HOUR_HIGH = range(7)
 HOUR_W, DAY_HOURS = 7, 25
-SCRATCH_W = HOURS + HOUR_W * DAY_HOURS
+# per MTU of the window, MW: what is known to be sold locally, battery with what it sold, what was sold twice
+SEEN_LOCAL = HOURS + HOUR_W * DAY_HOURS
+SEEN_BATTERY, SEEN_DOUBLE = SEEN_LOCAL + LANES, SEEN_LOCAL + 2 * LANES
+SCRATCH_W = SEEN_LOCAL + 3 * LANES
 
 # ---- what a call does with a world ------------------------------------------------------------------------------------
 SKIP, STEP, RESTART, IDLE = 0, 1, 2, 3  # IDLE forgets the flows of the last tick, SKIP leaves everything as it is

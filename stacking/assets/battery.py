@@ -72,11 +72,11 @@ def terminal_value_eur(
 
 
 @law
-def battery_span_mw(p: Any, ring: Any, slot: int, local: float, balancing: float) -> tuple[float, float]:
+def battery_span_mw(rated_mw: float, ring: Any, slot: int, local: float, balancing: float) -> tuple[float, float]:
     """Return the highest and lowest power of one MTU: all visible up offers called and no down offer, and the opposite.
 
     Args:
-        p: (PARAMS_W,) portfolio parameters.
+        rated_mw: highest power in either direction (a number, so that a loop over MTU reads it once and takes several together).
         ring: (RING_W,) what lies ahead.
         slot: ring slot of the MTU.
         local, balancing: 1 if commitments in that market are visible, else 0.
@@ -84,7 +84,7 @@ def battery_span_mw(p: Any, ring: Any, slot: int, local: float, balancing: float
     power = ahead(ring, s.BATTERY, s.SCHEDULED, slot)
     most = power + local * ahead(ring, s.BATTERY, s.HI_LOCAL, slot) + balancing * ahead(ring, s.BATTERY, s.HI_BALANCING, slot)
     least = power + local * ahead(ring, s.BATTERY, s.LO_LOCAL, slot) + balancing * ahead(ring, s.BATTERY, s.LO_BALANCING, slot)
-    return min(most, p[s.RATED_MW]), max(least, -p[s.RATED_MW])
+    return min(most, rated_mw), max(least, -rated_mw)
 
 
 @law
@@ -107,11 +107,11 @@ def battery_room(
     Returns:
         MW up, MW down, lowest and highest content (MWh) at the full hour behind the window.
     """
-    into, out = p[s.INTO], p[s.OUT]
+    into, out, rated = p[s.INTO], p[s.OUT], p[s.RATED_MW]
     low, high = content, content
     up_room, down_room, up_energy, down_energy = FAR_MWH, FAR_MWH, FAR_MWH, FAR_MWH
-    for j in range(s.WINDOW):  # a loop of its own, so that the compiler takes several MTU at once
-        most, least = battery_span_mw(p, ring, j + s.PAST, local, balancing)
+    for j in range(s.LANES):  # a loop of its own, so that the compiler takes several MTU at once
+        most, least = battery_span_mw(rated, ring, j + s.PAST, local, balancing)
         work[s.DRAIN_MOST + j], work[s.DRAIN_LEAST + j] = drain_mwh(most, into, out), drain_mwh(least, into, out)
     end = lead + count - 1
     for j in range(end):
@@ -132,14 +132,16 @@ def battery_room(
     low, high = low - rest, high - rest
     draw, fill = reach_mwh(ring, later, into, out)
     up_room, down_room = min(up_room, low - p[s.MIN_MWH] - max(0.0, draw)), min(down_room, p[s.MAX_MWH] - high + min(0.0, fill))
-    up_energy, down_energy = min(up_energy, up_room / count), min(down_energy, down_room / count)
-    up, down = 2.0 * p[s.RATED_MW], 2.0 * p[s.RATED_MW]
+    if count > 1:
+        up_room, down_room = up_room / count, down_room / count
+    up_energy, down_energy = min(up_energy, up_room), min(down_energy, down_room)
+    up, down = 2.0 * rated, 2.0 * rated
     for slot in range(lead + s.PAST, lead + s.PAST + count):
-        most, least = battery_span_mw(p, ring, slot, local, balancing)
+        most, least = battery_span_mw(rated, ring, slot, local, balancing)
         height = power_for_drain_mw(drain_mwh(most, into, out) + up_energy, into, out)
         depth = power_for_drain_mw(drain_mwh(least, into, out) - down_energy, into, out)
-        up = min(up, min(height, p[s.RATED_MW]) - most)
-        down = min(down, least - max(depth, -p[s.RATED_MW]))
+        up = min(up, min(height, rated) - most)
+        down = min(down, least - max(depth, -rated))
     return max(0.0, up), max(0.0, down), low, high
 
 
@@ -148,7 +150,7 @@ def content_span_mwh(p: Any, state: Any, ring: Any, tick: int, until: int) -> tu
     """Return the lowest and highest content to which own commitments can lead by an MTU, MWh."""
     low, high, into, out = state[s.CONTENT], state[s.CONTENT], p[s.INTO], p[s.OUT]
     for tau in range(tick, min(until, tick + s.WINDOW)):
-        most, least = battery_span_mw(p, ring, slot_of(tau, tick), 1.0, 1.0)
+        most, least = battery_span_mw(p[s.RATED_MW], ring, slot_of(tau, tick), 1.0, 1.0)
         low -= drain_mwh(most, into, out)
         high -= drain_mwh(least, into, out)
     for tau in range(tick + s.WINDOW, until):
