@@ -71,7 +71,7 @@ def compile_design(design: Design) -> Compiled:
         silent.append(("publish", "lfm", None))  # results of the day before are told long before their MTU
     gates = [_gate(design, gate) for gate in design.gates if (gate.kind, gate.book, gate.to) not in silent]
     return Compiled(
-        gates=np.array(gates + _revoking(design)),
+        gates=np.array(sorted(gates + _revoking(design), key=_part_of_tick)),
         products=np.array([_product(design.products["lfm"]), _product(design.products["mfrr"])]),
         curves=_curves(design),
         rules=_rules(design),
@@ -230,6 +230,11 @@ def _day_gate(design: Design, gate: Gate, product: Product) -> INT:
     row[s.KIND] = s.DAY_OFFER if gate.kind == "offer" else s.DAY_CLEAR
     row[s.LEAD], row[s.COUNT] = int(str(product.gate_clock)[:2]), product.most_hours_per_day
     return row
+
+
+def _part_of_tick(row: INT) -> int:
+    """Return when in a tick a gate acts: telling, bidding, clearing. The kernel takes each part as a slice of the table."""
+    return int(row[s.KIND] >= s.AUCTION) + int(row[s.KIND] >= s.DAY_CLEAR)
 
 
 def _revoking(design: Design) -> list[INT]:

@@ -60,6 +60,8 @@ def advance(
         chunk: (1,) worlds that go through the phases together.
     """
     worlds, rows, size = control.shape[0], params.shape[0], chunk[0]
+    first_bid, first_clearing = gates_before(gates, s.AUCTION), gates_before(gates, s.DAY_CLEAR)
+    telling, bidding, clearing = gates[:first_bid], gates[first_bid:first_clearing], gates[first_clearing:]
     for g in prange((worlds + size - 1) // size):
         begin_at, end = g * size, min(worlds, (g + 1) * size)
         home = begin_at // size if scratch.shape[0] > 1 else 0
@@ -87,13 +89,13 @@ def advance(
                     warm(ring[b], state[b], chargers[b], first + BLOCK, min(rows, first + 2 * BLOCK))
                     for r in range(first, min(rows, first + BLOCK)):
                         e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
-                        take_bids(gates, products, rules, params[r], action[b, r], series[k], hourly[k], calendar[k, tick],
+                        take_bids(bidding, products, rules, params[r], action[b, r], series[k], hourly[k], calendar[k, tick],
                                   length[k], fleets[k, e], loads[k, i], state[b, r], ring[b, r], early[b, r], history[b, r],
                                   flow[b, r], tick, work)  # fmt: skip
         for b in range(begin_at, end):
             k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
             if control[b, s.DOING] == s.STEP:
-                clearings(gates, products, curves, rules, areas, params, series[k], local[k], local_hourly[k], scalars[k],
+                clearings(clearing, products, curves, rules, areas, params, series[k], local[k], local_hourly[k], scalars[k],
                           draws[k], calendar[k, tick], length[k], fleets[k], loads[k], state[b], ring[b], early[b], world[b],
                           prices[b], offers[home], spare[home], before[home], bids[home], nodes[home], pieces[home], links[home],
                           lists[home], flow[b], result[b], tick, work)  # fmt: skip
@@ -115,7 +117,7 @@ def advance(
                 control[b, s.CLOCK] += 1
                 tick = control[b, s.CLOCK]
                 ended[b] = tick == length[k]
-                turn_world(gates, rules, series[k, max(0, tick - 1)], ring[b], world[b], prices[b], areas, result[b], tick)
+                turn_world(telling, rules, series[k, max(0, tick - 1)], ring[b], world[b], prices[b], areas, result[b], tick)
         for first in range(0, rows, BLOCK):
             last = min(rows, first + BLOCK)
             for b in range(begin_at, end):
@@ -124,15 +126,24 @@ def advance(
                     warm(ring[b], state[b], chargers[b], first + BLOCK, min(rows, first + 2 * BLOCK))
                     for r in range(first, last):
                         reward[b, r] = turn_row(
-                            gates, rules, params[r], scalars[k], sessions, first_session[k], state[b, r], ring[b, r],
+                            telling, rules, params[r], scalars[k], sessions, first_session[k], state[b, r], ring[b, r],
                             early[b, r], chargers[b], history[b, r], flow[b, r], tick, length[k], work,
                         )  # fmt: skip
             for b in range(begin_at, end):
                 k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
                 if control[b, s.DOING] != s.SKIP:
-                    look(gates, rules, rules_seen, params, series[k], local_hourly[k], hourly[k], calendar[k], scalars[k],
+                    look(bidding, rules, rules_seen, params, series[k], local_hourly[k], hourly[k], calendar[k], scalars[k],
                          length[k], fleets[k], loads[k], control[b, s.DOING] == s.RESTART, state[b], ring[b], world[b],
                          prices[b], observation[b], mask[b], first, last, tick, work)  # fmt: skip
+
+
+@law
+def gates_before(gates: Any, kind: int) -> int:
+    """Return the number of gates of earlier kinds; gates stand in the order of a tick: telling, bidding, clearing."""
+    count = 0
+    for g in range(gates.shape[0]):
+        count += 1 if gates[g, s.KIND] < kind else 0
+    return count
 
 
 @law

@@ -82,7 +82,8 @@ RING_W = CONSENTS + 2
 # float64 (world, WORLD_W): per ring slot what the local markets moved (MW) and what of it is known, cleared prices, and what
 # the TSO bought from a shared book (MW, + = up); then the last published balancing prices
 SHIFT, SHIFT_KNOWN, CLEARED_UP, CLEARED_DN, MATCHED = 0, SLOTS, 2 * SLOTS, 3 * SLOTS, 4 * SLOTS
-RECENT = 5 * SLOTS
+WORLD_ROWS = 5
+RECENT = WORLD_ROWS * SLOTS
 RECENT_MTU = 4  # published MTU in the observation: imbalance, up, down price each, newest first
 TOLD = RECENT + 3 * RECENT_MTU  # forwarded by all for the MTU of the next balancing gate: MW up, down; best price up, down
 TOLD_MTU = 3

@@ -14,7 +14,7 @@ from .delivery import settle_cars, settle_terminal, settled_imbalance_price
 from .gates.early import bring_day, bring_shift, forget_early, is_over
 from .gates.passed import asked_column
 from .lookahead import position_mw, publish_market
-from .ring import forget_hour, move_row, move_slots, take_plan
+from .ring import forget_hour, move_rows, move_slots, take_plan
 from .state import cell, column, slot_of
 from .units import MTU_PER_HOUR, POWER_EPSILON_MW
 
@@ -76,11 +76,10 @@ def turn_world(
         for k in range(3 * s.RECENT_MTU - 1, 2, -1):
             world[s.RECENT + k] = world[s.RECENT + k - 3]
         world[s.RECENT], world[s.RECENT + 1], world[s.RECENT + 2] = price, up, down
-        for first_cell in (s.SHIFT, s.SHIFT_KNOWN, s.CLEARED_UP, s.CLEARED_DN, s.MATCHED):
-            move_row(world, first_cell)
+        move_rows(world, s.SHIFT, s.WORLD_ROWS)
         for a in range(prices.shape[0]):
-            for first_cell in (0, s.OTHERS, s.OTHERS + s.SLOTS):
-                move_row(prices[a], first_cell)
+            move_rows(prices[a], 0, 1)
+            move_rows(prices[a], s.OTHERS, 2)
         if rules[s.DAY_BEFORE] > 0.0:
             bring_shift(world, prices, tick + s.WINDOW - 1)
     for g in range(gates.shape[0]):
@@ -122,7 +121,7 @@ def turn_row(
                 forget_early(early, tick // MTU_PER_HOUR - 1)
         move_slots(ring)
         if rules[s.BASELINE] == s.BY_NOMINATION:
-            move_row(history, 0)
+            move_rows(history, 0, 1)
         take_plan(ring, tick + s.WINDOW - 1, s.SLOTS - 1)
         if early.shape[0] > 0:
             bring_day(ring, early, tick + s.WINDOW - 1, s.SLOTS - 1)
