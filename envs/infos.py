@@ -103,6 +103,8 @@ def batched(told: dict[str, Any], worlds: int, chosen: INT) -> dict[str, Any]:
     for key, value in told.items():
         if isinstance(value, dict):
             out[key] = batched(value, worlds, chosen)
+        elif len(chosen) == worlds:  # all in their order, as new arrays already
+            out[key] = value
         else:
             out[key] = np.zeros((worlds, *value.shape[1:]), value.dtype)
             out[key][chosen] = value

@@ -83,8 +83,8 @@ class Learned:
         n, (large, sources, runs) = len(observation), series_tables()
         last = np.full((1, n, len(large)), np.nan, np.float32)
         seen, is_open = np.zeros((1, *observation.shape), np.float32), np.zeros((1, *mask.shape), np.bool_)
-        self._to_seen(observation[None], mask[None], rows, fixed, np.zeros(1, np.int64), rates_of(observation), large, sources, runs,
-                      last, np.zeros_like(last), seen, is_open)  # fmt: skip
+        self._to_seen(observation[None], mask[None], rows, fixed, np.zeros(1, np.int64), rates_of(observation), large, sources,
+                      runs, last, np.zeros_like(last), seen, is_open)  # fmt: skip
         return seen[0], is_open[0]
 
     def _decided(self, seen: NDArray[np.float32], is_open: BoolArray) -> FloatArray:

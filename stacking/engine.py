@@ -19,7 +19,7 @@ from .errors import StackingError
 from .exogenous import exogenous
 from .gates.pools import link_pools
 from .gates.procurement import NODES_W, bids_needed
-from .kernel import BLOCK, advance
+from .kernel import TOGETHER, advance
 from .markets import joint
 from .markets.merit_order import OFFER_W
 from .network import Network, compile_network, default_network
@@ -108,7 +108,7 @@ class Engine:
         self.reward, self.ended = np.zeros((b, n)), np.zeros(b, np.bool_)
         self.observation = np.zeros((b, n, v.OBSERVATIONS_W), np.float32)
         self.mask = np.zeros((b, n, v.ACTIONS_W), np.bool_)
-        self._chunk = np.array([max(1, BLOCK // n)])
+        self._chunk = np.array([max(1, TOGETHER // n)])
         own = -(-b // int(self._chunk[0])) if self.backend == "parallel" else 1
         self._scratch = np.zeros((own, s.SCRATCH_W))
         self._offers, self._spare = np.zeros((own, 2 * n, OFFER_W)), np.zeros((own, 2 * n, OFFER_W))

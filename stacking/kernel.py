@@ -20,12 +20,14 @@ from .build import law, prange, touch
 from .delivery import deliver_row
 from .gates.bidding import take_bids
 from .gates.clearing import clearings
+from .gates.matching import note_book
 from .gates.pools import share_failure
-from .observe import look
+from .observe import gate_of_kind, look, offer_gate
 from .turning import begin, turn_row, turn_world
 
 LINE = 64  # bytes that a cache loads at once
-BLOCK = 16  # portfolios that go through a phase together
+BLOCK = 16  # portfolios of a world that go through a phase together
+TOGETHER = 32  # portfolios of small worlds that do
 NEAR_MTU, FAR_MTU = 5, 8  # ahead: intraday and balancing gates, local gate
 
 
@@ -62,6 +64,8 @@ def advance(
     worlds, rows, size = control.shape[0], params.shape[0], chunk[0]
     first_bid, first_clearing = gates_before(gates, s.AUCTION), gates_before(gates, s.DAY_CLEAR)
     telling, bidding, clearing = gates[:first_bid], gates[first_bid:first_clearing], gates[first_clearing:]
+    local_gate, balancing_gate = offer_gate(bidding, c.LFM), offer_gate(bidding, c.MFRR)
+    day_gate, match_gate = gate_of_kind(bidding, s.DAY_OFFER), gate_of_kind(clearing, s.MATCH)
     for g in prange((worlds + size - 1) // size):
         begin_at, end = g * size, min(worlds, (g + 1) * size)
         home = begin_at // size if scratch.shape[0] > 1 else 0
@@ -95,6 +99,8 @@ def advance(
         for b in range(begin_at, end):
             k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
             if control[b, s.DOING] == s.STEP:
+                if match_gate >= 0:
+                    note_book(clearing, ring[b], before[home])
                 clearings(clearing, products, curves, rules, areas, params, series[k], local[k], local_hourly[k], scalars[k],
                           draws[k], calendar[k, tick], length[k], fleets[k], loads[k], state[b], ring[b], early[b], world[b],
                           prices[b], offers[home], spare[home], before[home], bids[home], nodes[home], pieces[home], links[home],
@@ -132,9 +138,9 @@ def advance(
             for b in range(begin_at, end):
                 k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
                 if control[b, s.DOING] != s.SKIP:
-                    look(bidding, rules, rules_seen, params, series[k], local_hourly[k], hourly[k], calendar[k], scalars[k],
-                         length[k], fleets[k], loads[k], control[b, s.DOING] == s.RESTART, state[b], ring[b], world[b],
-                         prices[b], observation[b], mask[b], first, last, tick, work)  # fmt: skip
+                    look(bidding, local_gate, balancing_gate, day_gate, rules, rules_seen, params, series[k], local_hourly[k],
+                         hourly[k], calendar[k], scalars[k], length[k], fleets[k], loads[k], control[b, s.DOING] == s.RESTART,
+                         state[b], ring[b], world[b], prices[b], observation[b], mask[b], first, last, tick, work)  # fmt: skip
 
 
 @law

@@ -62,15 +62,16 @@ def copy_columns(source: Any, target: Any, first: int, last: int) -> None:
 
 @part
 def look(
-    gates: Any, rules: Any, rules_seen: Any, params: Any, series: Any, local_hourly: Any, hourly: Any, calendar: Any,
-    scalars: Any, length: int, fleets: Any, loads: Any, fresh: bool, state: Any, ring: Any, world: Any, prices: Any,
-    observation: Any, mask: Any, first: int, last: int, tick: int, work: Any,
+    gates: Any, local: int, balancing: int, day_gate: int, rules: Any, rules_seen: Any, params: Any, series: Any,
+    local_hourly: Any, hourly: Any, calendar: Any, scalars: Any, length: int, fleets: Any, loads: Any, fresh: bool, state: Any,
+    ring: Any, world: Any, prices: Any, observation: Any, mask: Any, first: int, last: int, tick: int, work: Any,
 ) -> None:  # fmt: skip
-    """Show the portfolios first..last-1 what is known at a tick; after the end nothing is open."""
+    """Show the portfolios first..last-1 what is known at a tick; after the end nothing is open.
+
+    gates: those at which one bids; local, balancing, day_gate: which of them take offers for these markets, -1 where none does.
+    """
     day = calendar[min(tick, length - 1)]
-    local, balancing = offer_gate(gates, c.LFM), offer_gate(gates, c.MFRR)
     local_open = tick < length and local >= 0 and is_due(gates[max(0, local)], day, tick, length)
-    day_gate = gate_of_kind(gates, s.DAY_OFFER)
     day_open = tick < length and day_gate >= 0 and day_gate_due(gates[max(0, day_gate)], day, tick, length)
     on_the_hour = tick < length and (fresh or day[c.QUARTER] == 0)
     hours_told = hours_to_tell(calendar, tick, length, on_the_hour)

@@ -20,7 +20,7 @@ from .eligibility import strike_out
 from .forwarding import fit_offers, forward_unsold
 from .grid import buy_within_limits, count_violations
 from .local_need import told_margin_mw
-from .matching import match_book, note_book
+from .matching import match_book
 from .offers import beyond_mw, book_sales, gather_local, gather_offers
 from .procurement import procure_jointly
 from .reselling import resell
@@ -35,7 +35,6 @@ def clearings(
 ) -> None:  # fmt: skip
     """Clear the books that are due, and pass on what was not bought."""
     priority = draws[:, 1]
-    note_book(gates, ring, before)
     for g in range(gates.shape[0]):
         kind = gates[g, s.KIND]
         if kind == s.DAY_CLEAR and day_gate_due(gates[g], day, tick, length):

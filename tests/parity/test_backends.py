@@ -19,7 +19,7 @@ from stacking.build import build, is_cached, law, part, variant_name
 from stacking.catalogue import default_portfolios
 from stacking.engine import Engine
 from stacking.invariants import counts
-from stacking.kernel import BLOCK, advance
+from stacking.kernel import TOGETHER, advance
 from stacking.scenario import generate, scenario_keys
 from stacking.state import ahead, cell, hour_cell
 
@@ -38,11 +38,11 @@ SETTINGS = (
 )
 
 
-def engines(setting, *backends: str) -> list[Engine]:
-    lib = busy(generate(scenario_keys("train", WORLDS, seed=3), portfolios=FOUR, days=1), seed=3)
-    made = [Engine(setting, FOUR, lib, WORLDS, backend) for backend in backends]
+def engines(setting, *backends: str, worlds: int = WORLDS) -> list[Engine]:
+    lib = busy(generate(scenario_keys("train", worlds, seed=3), portfolios=FOUR, days=1), seed=3)
+    made = [Engine(setting, FOUR, lib, worlds, backend) for backend in backends]
     for engine in made:
-        engine.reset(np.arange(WORLDS))
+        engine.reset(np.arange(worlds))
     return made
 
 
@@ -79,9 +79,9 @@ def test_compiled_kernel_is_plain_python_bit_for_bit(setting):
 def test_parallel_build_is_the_serial_one_bit_for_bit():
     happened = Counter()
     for setting in SETTINGS:
-        made = engines(setting, "serial", "parallel")
+        made = engines(setting, "serial", "parallel", worlds=2 * WORLDS)
         assert made[0]._advance is not made[1]._advance
-        assert made[1]._scratch.shape[0] == WORLDS * ROWS // BLOCK > 1  # chunks of worlds do not share memory there
+        assert made[1]._scratch.shape[0] == 2 * WORLDS * ROWS // TOGETHER > 1  # chunks of worlds do not share memory there
         happened.update(run_together(made, 146, seed=2))
         for what in ("local", "balancing", "refusals"):
             assert happened[what] > 10.0
