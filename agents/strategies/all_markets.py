@@ -23,6 +23,11 @@ class AllMarkets(ABC):
     da_volume_frac: float = tunable(0.2, 0.0, 1.0, "-", "share of the rated power planned day-ahead")
     lfm_take_frac: float = tunable(0.7, 0.0, 1.0, "-", "share of (willingness to pay - cost) asked locally")
     lfm_need_mw: float = tunable(0.1, 0.0, 2.0, "MW", "forecast need from which power is offered locally")
+    id_sell_margin_eur_per_mwh: float = tunable(
+        5.0, -20.0, 30.0, "EUR/MWh", "gain over day-ahead that an intraday sale must make"
+    )
+    id_buy_margin_eur_per_mwh: float = tunable(5.0, -20.0, 30.0, "EUR/MWh", "gain that an intraday purchase must make")
+    id_reserve_frac: float = tunable(0.0, 0.0, 0.5, "-", "share of the feasible power that an intraday trade leaves free")
 
     @abstractmethod
     def terms(self) -> Terms:
@@ -39,3 +44,16 @@ class AllMarkets(ABC):
     def act(self, observation: FloatArray, mask: BoolArray, state: StackState) -> tuple[FloatArray, StackState]:
         """Follow the law of all markets with these terms."""
         return decide(observation, mask, state, self.terms())
+
+    def _terms(self, mfrr_markup: float, **own: Any) -> Terms:
+        """Return the terms that all share, a mark-up, and what a player has of its own."""
+        return Terms(
+            self.da_volume_frac,
+            self.lfm_take_frac,
+            self.lfm_need_mw,
+            mfrr_markup,
+            self.id_sell_margin_eur_per_mwh,
+            self.id_buy_margin_eur_per_mwh,
+            self.id_reserve_frac,
+            **own,
+        )

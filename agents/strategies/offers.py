@@ -117,11 +117,16 @@ def honest_local_shares(observation: FloatArray, seen: Seen, sees_sales: BoolArr
     return shares
 
 
-def intraday_share(wanted_mw: FloatArray, seen: Seen) -> FloatArray:
-    """Return id_power_frac for a wanted trade (+ sells), from the feasible power one MTU earlier, -1..1, (n,)."""
+def intraday_share(wanted_mw: FloatArray, seen: Seen, reserve_frac: float = 0.0) -> FloatArray:
+    """Return id_power_frac for a wanted trade (+ sells), from the feasible power one MTU earlier, -1..1, (n,).
+
+    A share of at most 1 - `reserve_frac` is traded. What is left can be offered as balancing energy; and the next trade is
+    judged by what is feasible in this MTU, so with no reserve a full trade hides from the next one that more is feasible.
+    """
     sells = wanted_mw > 0.0
     feasible = np.where(sells, seen.feasible_mw[:, UP], seen.feasible_mw[:, DN])
-    return np.where(sells, 1.0, -1.0) * share_of(np.minimum(np.abs(wanted_mw), feasible), feasible)
+    share = share_of(np.minimum(np.abs(wanted_mw), feasible), feasible)
+    return np.where(sells, 1.0, -1.0) * np.minimum(share, 1.0 - reserve_frac)
 
 
 def towards_target_mw(seen: Seen, target_frac: float) -> FloatArray:

@@ -17,4 +17,4 @@ class Overbook(AllMarkets):
 
     def terms(self) -> Terms:
         """Return the terms of this player."""
-        return Terms(self.da_volume_frac, self.lfm_take_frac, self.lfm_need_mw, self.mfrr_markup_eur_per_mwh, honest=False)
+        return self._terms(self.mfrr_markup_eur_per_mwh, honest=False)

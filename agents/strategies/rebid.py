@@ -20,4 +20,4 @@ class Rebid(AllMarkets):
 
     def terms(self) -> Terms:
         """Return the terms of this player."""
-        return Terms(self.da_volume_frac, self.lfm_take_frac, self.lfm_need_mw, self.mfrr_markup_eur_per_mwh)
+        return self._terms(self.mfrr_markup_eur_per_mwh)

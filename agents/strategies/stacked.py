@@ -23,11 +23,4 @@ class Stacked(AllMarkets):
 
     def terms(self) -> Terms:
         """Return the terms of this player."""
-        return Terms(
-            self.da_volume_frac,
-            self.lfm_take_frac,
-            self.lfm_need_mw,
-            self.mfrr_markup_eur_per_mwh,
-            premium_weight_frac=self.premium_weight_frac,
-            consent=True,
-        )
+        return self._terms(self.mfrr_markup_eur_per_mwh, premium_weight_frac=self.premium_weight_frac, consent=True)

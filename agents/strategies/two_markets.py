@@ -28,7 +28,6 @@ from .offers import (
 from .value import CELLS, CURVES, content_value, content_worth_more_than, value_at
 
 END_CONTENT_FRAC = 0.5  # content at the end of a planned day: room for both directions
-ID_MARGIN = 5.0  # EUR/MWh that an intraday trade has to gain over day-ahead: the usual half spread
 PENDING_WEIGHT_FRAC = 0.5  # share of the pending offers that is expected to be called when content is valued
 
 
@@ -40,6 +39,9 @@ class Terms:
     lfm_take_frac: float  # share of (willingness to pay - cost) asked in the pay-as-bid market
     lfm_need_mw: float  # forecast need from which power is offered locally
     mfrr_markup: float  # EUR/MWh on top of the cost in the marginal market
+    id_sell_margin: float  # EUR/MWh that an intraday sale has to gain over day-ahead
+    id_buy_margin: float  # and an intraday purchase
+    id_reserve_frac: float  # share of the feasible power that an intraday trade leaves free
     premium_weight_frac: float = 0.0  # weight of the recent balancing premium in the opportunity cost
     honest: bool = True  # offer only what can be delivered whatever the other market buys
     consent: bool = False
@@ -75,7 +77,8 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     action[:, at.DA_VOLUME_FRAC] = terms.da_volume_frac
     action[:, at.DA_MIN_SPREAD] = day_ahead_min_spread(seen)
     action[:, at.DA_END_CONTENT_FRAC] = END_CONTENT_FRAC
-    action[:, at.ID_POWER_FRAC] = intraday_share(repair_mw(seen, curves[:, 1], ID_MARGIN), seen)
+    wanted_mw = repair_mw(seen, curves[:, 1], terms.id_sell_margin, terms.id_buy_margin)
+    action[:, at.ID_POWER_FRAC] = intraday_share(wanted_mw, seen, terms.id_reserve_frac)
     if mask[:, at.LFM_OFFER : at.LFM_OFFER + 4].any():  # one tick in four
         offer_locally(action, observation, seen, curves[:, 2], coordinated, sees_sales, terms)
         local = slice(at.LFM_OFFER, at.LFM_OFFER + 4)
@@ -207,21 +210,21 @@ def kept_for_local(seen: Seen, threshold_mw: float) -> BoolArray:
     return np.stack([soon & (need >= least), soon & (-need >= least)], axis=1)
 
 
-def repair_mw(seen: Seen, curve: FloatArray, margin: float) -> FloatArray:
+def repair_mw(seen: Seen, curve: FloatArray, sell_margin: float, buy_margin: float) -> FloatArray:
     """Return the intraday trade of t+4, MW, + sells: sell what is worth less than its price, buy what is worth more.
 
     Content is taken at the end of the hour of t+4, so that what is already sold in it counts; each MWh has to gain
-    `margin` over the day-ahead price p. Selling x MW takes x h / eta from the store if it discharges, x h * eta if it
+    its margin over the day-ahead price p. Selling x MW takes x h / eta from the store if it discharges, x h * eta if it
     only charges less (then at most the power charged now); buying mirrors it.
     """
     eta, price, committed = seen.one_way_frac, seen.price[:, 1], seen.committed_mw[:, INTRADAY_LEAD]
     content = seen.path_mwh[np.arange(len(price)), 2 * MTU_PER_HOUR - seen.quarter]
     charging, discharging = committed < 0.0, committed > 0.0
     room = 2.0 * seen.rated_mw
-    sell_above = np.where(charging, (price - margin + seen.tariff) / eta, (price - margin - seen.wear) * eta)
+    sell_above = np.where(charging, (price - sell_margin + seen.tariff) / eta, (price - sell_margin - seen.wear) * eta)
     spare = np.maximum(0.0, content - content_worth_more_than(curve, sell_above, seen.capacity_mwh)) / MTU_H
     sell = np.where(charging, np.minimum(spare / eta, -committed), np.minimum(spare * eta, room))
-    buy_below = np.where(discharging, (price + margin - seen.wear) * eta, (price + margin + seen.tariff) / eta)
+    buy_below = np.where(discharging, (price + buy_margin - seen.wear) * eta, (price + buy_margin + seen.tariff) / eta)
     missing = np.maximum(0.0, content_worth_more_than(curve, buy_below, seen.capacity_mwh) - content) / MTU_H
     buy = np.where(discharging, np.minimum(missing * eta, committed), np.minimum(missing / eta, room))
     # a cell of the grid is the resolution: smaller wishes are rounding

@@ -317,3 +317,12 @@ def test_a_saved_profile_keeps_what_lies_elsewhere_as_it_is(tmp_path):
     plays = {"a": "rebid", "b": str(tmp_path.parent / "else.npz"), "c": "mine.py:Mine"}
     file = save_profile(Profile(env=ENV, plays=plays), tmp_path / "p.json")
     assert dict(load_profile(file).plays) == plays
+
+
+def test_two_fsps_that_would_share_a_folder_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    arena = SimpleNamespace(scene=SimpleNamespace(library=()), chosen=lambda fsps: tuple(fsps))
+    monkeypatch.setattr(exploiting, "Arena", lambda *_: arena)
+    with pytest.raises(StackingError, match="share one folder") as caught:
+        exploit(SimpleNamespace(env={}), tmp_path, fsps=("a b", "c", "a-b"))  # type: ignore[arg-type]
+    assert caught.value.value == "a b, a-b"
+    exploiting.check_folders(["fsp 1", "fsp 2"])

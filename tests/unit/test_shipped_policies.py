@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from stacking.agents.strategies import values_of
 from stacking.envs.learned import Learned, adviser_of, named_strategy
 from stacking.envs.policy import load_policy, policy_path, shipped_policies
 from stacking.experiments.inputs import scenarios
@@ -28,6 +29,18 @@ def test_it_is_small_and_says_how_it_was_made(name: str) -> None:
     assert card.made_by.startswith("stacking ")
     assert "/tmp" not in card.model_dump_json()
     assert card.validation["gain_low_eur"] > 0.0
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_its_adviser_trades_intraday_as_it_did_when_it_was_learned(name: str) -> None:
+    path = policy_path(name)
+    assert path is not None
+    card = load_policy(path).card
+    assert not any(key.startswith("id_") for key in card.advice_parameters)  # the card is older than these parameters
+    values = values_of(adviser_of(card.advice or "", card.advice_parameters))
+    assert values == card.advice_parameters | {
+        "id_sell_margin_eur_per_mwh": 5.0, "id_buy_margin_eur_per_mwh": 5.0, "id_reserve_frac": 0.0,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -229,13 +229,44 @@ def test_single_market_strategies_steer_to_their_target() -> None:
 def test_repair_sells_what_is_worth_less_and_buys_what_is_worth_more_than_its_price() -> None:
     seen = look(observation(price=50.0, content_mwh=6.0))  # one cell is 10/24 MWh
     curve = np.where(np.arange(CELLS) < 12, 100.0, 10.0)[None]  # 5 MWh worth keeping
-    assert repair_mw(seen, curve, 5.0) == pytest.approx(1.0 / 0.25 * 0.9)  # (50-5-10)*.9 > 10: sell 1 MWh stored
+    assert repair_mw(seen, curve, 5.0, 5.0) == pytest.approx(1.0 / 0.25 * 0.9)  # (50-5-10)*.9 > 10: sell 1 MWh stored
     short = look(observation(price=50.0, content_mwh=3.0))
-    assert repair_mw(short, curve, 5.0) == pytest.approx(-2.0 / 0.25 / 0.9)  # (50+5)/.9 < 100: buy 2 MWh stored
-    assert repair_mw(short, curve, 60.0) == 0.0  # not for that margin
+    assert repair_mw(short, curve, 5.0, 5.0) == pytest.approx(-2.0 / 0.25 / 0.9)  # (50+5)/.9 < 100: buy 2 MWh stored
+    assert repair_mw(short, curve, 60.0, 60.0) == 0.0  # not for that margin
     # what is committed to charge is first of all not bought
     charging = look(observation(price=50.0, content_mwh=6.0, committed_mw_t4=-2.0))
-    assert repair_mw(charging, curve, 5.0) == pytest.approx(2.0)
+    assert repair_mw(charging, curve, 5.0, 5.0) == pytest.approx(2.0)
+
+
+def test_sales_and_purchases_have_their_own_margins() -> None:
+    # a stored MWh is worth 50 all the way; at a price of 70, wear 10 and eta 0.9 a sale brings 54 less 0.9 x its margin
+    dear, cheap = (look(observation(price=p, content_mwh=6.0)) for p in (70.0, 30.0))
+    curve = np.full((1, CELLS), 50.0)
+    assert repair_mw(dear, curve, 4.0, 99.0) == pytest.approx(10.0)  # 54 - 3.6 > 50: as much as there is room for
+    assert repair_mw(dear, curve, 5.0, 99.0) == 0.0  # 54 - 4.5 < 50
+    assert repair_mw(cheap, curve, 99.0, 14.0) == pytest.approx(-10.0)  # (30 + 14) / 0.9 < 50
+    assert repair_mw(cheap, curve, 99.0, 16.0) == 0.0  # (30 + 16) / 0.9 > 50
+    assert repair_mw(dear, curve, -1.0, 99.0) == pytest.approx(10.0)
+
+
+def test_an_intraday_trade_leaves_its_reserve() -> None:
+    seen = look(observation())  # 5 MW feasible either way
+    assert intraday_share(one(9.0), seen, 0.2) == 0.8
+    assert intraday_share(one(-9.0), seen, 0.2) == -0.8
+    assert intraday_share(one(2.5), seen, 0.2) == 0.5  # what is left is more than the reserve
+    o = observation(price=200.0, content_mwh=9.0, terminal_price_forecast=0.0, da_price_h1=900.0)
+    full, most = (act("rebid", o, id_reserve_frac=r)[0, at.ID_POWER_FRAC] for r in (0.0, 0.1))
+    assert (full, most) == (1.0, 0.9)
+
+
+def test_the_defaults_are_the_law_of_old_files() -> None:
+    old = {"da_volume_frac": 0.0, "lfm_take_frac": 0.8, "lfm_need_mw": 0.2, "mfrr_markup_eur_per_mwh": 0.8}
+    for name in ("rebid", "overbook", "stacked"):
+        terms = make_strategy(name, **old).terms()  # type: ignore[attr-defined]
+        assert (terms.id_sell_margin, terms.id_buy_margin, terms.id_reserve_frac) == (5.0, 5.0, 0.0)
+        other = make_strategy(name, **old, id_sell_margin_eur_per_mwh=1.0, id_buy_margin_eur_per_mwh=2.0, id_reserve_frac=0.3)
+        terms = other.terms()  # type: ignore[attr-defined]
+        assert (terms.id_sell_margin, terms.id_buy_margin, terms.id_reserve_frac) == (1.0, 2.0, 0.3)
 
 
 def test_curves_are_kept_within_the_hour_and_renewed_with_it() -> None:
