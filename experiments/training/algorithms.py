@@ -20,6 +20,7 @@ class Kind:
         policy: class of this project that masks closed decisions, or a name that the algorithm knows.
         head: how outputs become decisions, see `stacking.envs.policy.Card`.
         actor: path of the layers before the last one, and of the last one, in the policy.
+        spread: path of a layer that puts out the logarithm of the spread; "" if it is no layer.
         replays: whether it learns from a memory of earlier steps.
     """
 
@@ -27,6 +28,7 @@ class Kind:
     policy: str
     head: Head
     actor: tuple[str, str]
+    spread: str = ""
     replays: bool = False
 
     def data(self, name: str) -> dict[str, Any]:
@@ -42,11 +44,11 @@ ALGORITHMS: dict[str, Kind] = {
     "A2C": Kind(SB3, "MaskedActorCritic", "clipped", _ACTOR_CRITIC),
     "TRPO": Kind(CONTRIB, "MaskedActorCritic", "clipped", _ACTOR_CRITIC),
     "MaskablePPO": Kind(CONTRIB, "MlpPolicy", "levels", _ACTOR_CRITIC),
-    "SAC": Kind(SB3, "MaskedSac", "tanh", _ACTOR, replays=True),
+    "SAC": Kind(SB3, "MaskedSac", "tanh", _ACTOR, "actor.log_std", replays=True),
     "TD3": Kind(SB3, "MlpPolicy", "tanh", ("actor.mu", ""), replays=True),
     "DDPG": Kind(SB3, "MlpPolicy", "tanh", ("actor.mu", ""), replays=True),
-    "TQC": Kind(CONTRIB, "MlpPolicy", "tanh", _ACTOR, replays=True),
-    "CrossQ": Kind(CONTRIB, "MlpPolicy", "tanh", _ACTOR, replays=True),
+    "TQC": Kind(CONTRIB, "MlpPolicy", "tanh", _ACTOR, "actor.log_std", replays=True),
+    "CrossQ": Kind(CONTRIB, "MlpPolicy", "tanh", _ACTOR, "actor.log_std", replays=True),
 }
 """Class -> what is known of it. DQN and QR-DQN decide one of few; these environments decide fourteen numbers."""
 

@@ -19,7 +19,7 @@ Changes = Annotated[
 @command
 def train(
     algorithm: Annotated[
-        str, typer.Argument(metavar="ALGO", help="ppo (tuned), sac, maskable_ppo, another class of SB3, or a .toml file.")
+        str, typer.Argument(metavar="ALGO", help="ppo, sac, maskable_ppo (tuned), another class of SB3, or a .toml file.")
     ],
     env: Env = "stacking/NorFlexEam-v0",
     out: Annotated[str | None, typer.Option("--out", help="Folder. [results/train/ALGO-DESIGN-SEED]")] = None,

@@ -78,10 +78,9 @@ class MaskedSquashed(SquashedDiagGaussianDistribution):
         each = self.distribution.log_prob(plain) - torch.log(1.0 - torch.tanh(plain) ** 2 + EPSILON)
         return (each * self.mask).sum(dim=1)
 
-    def log_prob_from_params(self, mean_actions: torch.Tensor, log_std: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return drawn decisions and their log-density."""
-        actions = self.actions_from_params(mean_actions, log_std)
-        return actions * self.mask, self.log_prob(actions, self.gaussian_actions)
+    def actions_from_params(self, mean_actions: torch.Tensor, log_std: torch.Tensor, deterministic: bool = False) -> torch.Tensor:
+        """Return drawn decisions, or the likeliest: what is stored for the Q functions is 0 where they are asked with 0."""
+        return super().actions_from_params(mean_actions, log_std, deterministic) * self.mask
 
 
 class MaskedActor(Actor):

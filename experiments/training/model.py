@@ -28,6 +28,7 @@ from .algorithms import class_of, kind_of, policy_of
 from .record import Training
 
 ACTIVATION = {"tanh": nn.Tanh, "relu": nn.ReLU}
+RARE = 3.0  # levels that begin rarest have a chance of e^-3 of the likeliest one
 PACKAGES = ("numpy", "torch", "stable-baselines3")
 
 
@@ -71,19 +72,29 @@ def make_model(training: Training, env: Sb3VecEnv, seed: int, rate: Callable[[fl
             f"{training.algorithm} cannot be made with these parameters: {error}.", place="training", key="parameters",
             value=dict(training.parameters), remedy="See the documentation of stable-baselines3 for its keywords.",
         ) from None  # fmt: skip
+    _start_spread(model.policy, kind.spread, network.log_std_init)
     if network.start_at_advice and training.env.get("advice"):
         _start_at_nothing(model.policy, kind.actor, kind.head, training)
     return model
 
 
 def only_value(model: Any, training: Training, alone: bool) -> None:
-    """Hold the policy of an actor-critic still, so that the value function learns alone, or let go of it."""
-    actor = kind_of(training.algorithm).actor
-    parts = [model.policy.get_submodule(name) for name in actor if name]
+    """Hold the policy of an actor-critic still, so that the value or Q functions learn alone, or let go of it."""
+    kind = kind_of(training.algorithm)
+    parts = [model.policy.get_submodule(name) for name in (*kind.actor, kind.spread) if name]
     tensors = [tensor for part in parts for tensor in part.parameters()]
     spread = getattr(model.policy, "log_std", None)
     for tensor in [*tensors, *([spread] if isinstance(spread, nn.Parameter) else [])]:
         tensor.requires_grad_(not alone)
+
+
+def _start_spread(policy: nn.Module, name: str, log_std: float) -> None:
+    """Make a layer that puts out the logarithm of the spread put out one number at first; SAC draws with e^0 otherwise."""
+    if name:
+        layer = policy.get_submodule(name)
+        assert isinstance(layer, nn.Linear)
+        nn.init.zeros_(layer.weight)
+        nn.init.constant_(layer.bias, log_std)
 
 
 def _start_at_nothing(policy: nn.Module, actor: tuple[str, str], head: str, training: Training) -> None:
@@ -97,19 +108,22 @@ def _start_at_nothing(policy: nn.Module, actor: tuple[str, str], head: str, trai
         last.weight.mul_(0.0)
         last.bias.zero_()
         if head == "levels":
-            last.bias.copy_(torch.as_tensor(_favoured(int(training.env["levels"]))))
+            last.bias.copy_(torch.as_tensor(_favoured(int(training.env["levels"]), training.network.log_std_init)))
 
 
-def _favoured(levels: int) -> NDArray[np.float32]:
-    """Return outputs that prefer the level in the middle, of consent the first: each of the others has a chance of e^-3 of it."""
-    from ...envs.spaces import level_counts
+def _favoured(levels: int, log_std: float) -> NDArray[np.float32]:
+    """Return outputs whose chances lie about the level in the middle as a normal distribution, about the first of consent.
 
-    parts = []
-    for count in level_counts(levels):
-        part = np.zeros(count, np.float32)
-        part[(count - 1) // 2] = 3.0
-        parts.append(part)
-    return np.concatenate(parts)
+    Neighbours are nearly as likely then as the middle, so a small change of the outputs makes another level the likeliest, while
+    what is drawn strays no further than numbers of the same spread. Further than e^-RARE of the first no level is.
+    """
+    from ...envs.spaces import level_numbers
+
+    numbers = level_numbers(levels)
+    counts = np.isfinite(numbers).sum(axis=1)
+    middle = numbers[np.arange(len(numbers)), (counts - 1) // 2]
+    outputs = np.maximum(-0.5 * ((numbers - middle[:, None]) / np.exp(log_std)) ** 2, -RARE)
+    return outputs[np.isfinite(numbers)].astype(np.float32)
 
 
 # ---- arrays ----------------------------------------------------------------------------------------------------------

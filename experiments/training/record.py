@@ -26,7 +26,7 @@ class Network(Record):
     pi: Annotated[tuple[Rows, ...], Field(min_length=1, max_length=8)] = (64, 64)
     vf: Annotated[tuple[Rows, ...], Field(min_length=1, max_length=8)] = (64, 64)
     activation: Literal["tanh", "relu"] = "tanh"
-    log_std_init: Annotated[float, Field(ge=-10, le=2)] = -1.5  # of Gaussian policies
+    log_std_init: Annotated[float, Field(ge=-10, le=2)] = -1.5  # of what is drawn at first, numbers (before tanh) or levels
     start_at_advice: bool = True  # the last layer of the policy begins at 0: at first it plays what it is advised
 
 
@@ -45,7 +45,7 @@ class Training(Record):
         evaluate_legs: legs between two looks at the validation split; validation_scenarios, validation_days: what is played.
         ends: whether the last step of an episode is its end (`terminated`: cash is complete then) or only of time (`truncated`).
         decay: the learning rate falls linearly to this share of itself.
-        warmup_legs: legs at first in which the value function learns alone, so that the policy does not follow its errors.
+        warmup_legs: legs at first in which the value (or Q) function learns alone, so that the policy does not follow its errors.
         threads: of torch; small networks are slower with several.
         parameters: keywords of the algorithm; network: of its policy.
     """
@@ -81,7 +81,7 @@ class Training(Record):
 
 
 def shipped_trainings() -> tuple[str, ...]:
-    """Return the names of the trainings that are shipped; `ppo` was tuned, the others are starting points."""
+    """Return the names of the trainings that are shipped."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 

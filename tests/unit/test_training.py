@@ -28,6 +28,7 @@ SMALL = (
 )  # fmt: skip
 DESIGN = {"design": "norflex_eam"}
 ON_POLICY = {"ppo": (), "A2C": ("parameters.n_steps=12",), "TRPO": ("parameters.n_steps=12", "parameters.batch_size=24")}
+SMALL_SAC = ("parameters.learning_starts=0", "parameters.batch_size=16", "parameters.buffer_size=200")
 
 
 class KilledError(Exception):
@@ -86,7 +87,7 @@ def test_the_policy_of_a_file_decides_as_the_model(name: str, tmp_path: Path) ->
 
     changes = ON_POLICY.get(name, ())
     if name in ("sac", "TD3", "TQC"):
-        changes = ("parameters.learning_starts=24", "parameters.batch_size=16", "parameters.buffer_size=200")
+        changes = SMALL_SAC
     if name == "maskable_ppo":
         changes = ("parameters.n_steps=12", "parameters.batch_size=24")
     record = small(name, *changes, "network.start_at_advice=false")
@@ -121,6 +122,71 @@ def test_closed_decisions_count_for_nothing() -> None:
     other[0, 1:] = 5.0
     assert float(found.log_prob(one)) == float(found.log_prob(other)) == pytest.approx(-0.9189385)
     assert float(found.entropy()) == pytest.approx(1.4189385)
+
+
+def test_what_sac_draws_and_keeps_is_0_where_a_decision_is_closed() -> None:
+    from stacking.experiments.training.masked import MaskedSquashed
+
+    found, mean = MaskedSquashed(14), torch.full((1, 14), 0.5)
+    found.mask = torch.tensor([[1.0, 0.0] * 7])
+    for deterministic in (False, True):
+        drawn = found.actions_from_params(mean, torch.zeros(1, 14), deterministic)[0]
+        assert drawn[1::2].tolist() == [0.0] * 7
+        assert (drawn[::2] != 0.0).all()
+    one, density = found.log_prob_from_params(mean, torch.zeros(1, 14))
+    plain = torch.atanh(one[0, ::2]) - 0.5  # of N(0.5, 1), less the stretch of tanh
+    wanted = (-0.5 * plain**2 - 0.9189385 - torch.log(1.0 - one[0, ::2] ** 2)).sum()
+    assert float(density) == pytest.approx(float(wanted), abs=1e-3)
+
+
+def test_in_the_memory_of_sac_closed_decisions_are_0(tmp_path: Path) -> None:
+    made = trainer(tmp_path, small("sac", *SMALL_SAC))
+    with pytest.raises(KilledError):
+        made.run(kill_after(1))
+    memory = made.model.replay_buffer
+    seen, decided = memory.observations[: memory.pos], memory.actions[: memory.pos]
+    assert memory.pos == 24
+    assert (seen[..., -14:] == 1.0).any()
+    assert ((decided != 0.0) == (seen[..., -14:] == 1.0)).all()
+
+
+def test_sac_begins_at_the_advice_with_the_spread_that_is_asked_for_and_its_q_functions_learn_first(tmp_path: Path) -> None:
+    made = trainer(tmp_path, small("sac", *SMALL_SAC, "warmup_legs=1", "network.log_std_init=-0.7"))
+    seen = torch.as_tensor(made.env.reset())
+    first = {key: value.clone() for key, value in made.model.policy.state_dict().items()}
+
+    def moved(name: str) -> bool:
+        now = made.model.policy.state_dict()
+        return any(not torch.equal(now[key], value) for key, value in first.items() if key.startswith(name))
+
+    def begins() -> bool:
+        mean, log_std, _ = made.model.actor.get_action_dist_params(seen)
+        return bool((mean == 0.0).all()) and torch.allclose(log_std, torch.tensor(-0.7))
+
+    assert begins()
+    with pytest.raises(KilledError):
+        made.run(kill_after(1))
+    assert begins()
+    assert not moved("actor")
+    assert moved("critic.")
+    made.run()
+    assert moved("actor")
+    assert not begins()
+
+
+def test_levels_begin_about_the_middle_and_a_small_change_makes_a_neighbour_the_likeliest() -> None:
+    from stacking.envs.spaces import level_counts
+    from stacking.experiments.training.model import _favoured
+
+    outputs = np.split(_favoured(11, -1.0), np.cumsum(level_counts(11))[:-1])
+    first, consent = outputs[0], outputs[-1]
+    assert first == pytest.approx(first[::-1])
+    assert first[5] == 0.0
+    assert first[6] == pytest.approx(-0.5 * (0.2 / np.exp(-1.0)) ** 2)  # -0.148
+    assert first[10] == -3.0
+    assert consent.tolist() == [0.0, -3.0]  # no, as a heuristic decides that never consents
+    chance = np.exp(first) / np.exp(first).sum()
+    assert np.sqrt((chance * np.linspace(-1.0, 1.0, 11) ** 2).sum()) == pytest.approx(np.exp(-1.0), abs=0.02)
 
 
 def test_in_the_first_legs_the_value_function_learns_alone(tmp_path: Path) -> None:
