@@ -6,12 +6,8 @@ by itself. Rounded to float32, a power can fall below a step of a product's gran
 
 from __future__ import annotations
 
-import io
 import json
 import platform
-import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -31,6 +27,7 @@ from stacking.scenario.keys import whole_number
 
 from ..agents.seeds import seed_of
 from .advice import Advice
+from .archive import DamagedError, is_writable, read_archive, write_archive
 from .ids import CUSTOM, env_id, settings_of
 from .learned import named_strategy
 from .policy import layout_hash
@@ -38,7 +35,6 @@ from .single import StackingEnv
 
 RANDOM = "random"
 PACKAGES = ("gymnasium", "numba", "numpy")
-ENDING = ".npz"
 Text = Annotated[str, Field(min_length=1)]
 Array = NDArray[Any]
 
@@ -103,7 +99,6 @@ class Episodes:
 
 
 SEEN, PLAYED = ("observations", "masks"), ("actions", "rewards", "terminations", "truncations")
-EXACT = gymnasium.spaces.Box(-1.0, 1.0, (ACTIONS_W,), np.float64)
 DTYPES = {
     "observations": np.float32, "masks": np.bool_, "actions": np.float64, "rewards": np.float64, "terminations": np.bool_,
     "truncations": np.bool_, "lengths": np.int64, "scenarios": np.int64, "net_eur": np.float64,
@@ -220,19 +215,8 @@ def save_episodes(episodes: Episodes, path: str | Path) -> Path:
     Raises:
         StackingError: for another ending, or a folder that is not there.
     """
-    file = checked_path(path)
-    text = json.dumps(episodes.card.model_dump(mode="json"), sort_keys=True, allow_nan=False)
-    arrays = {"card": np.frombuffer(text.encode(), np.uint8), **{name: getattr(episodes, name) for name in DTYPES}}
-    partial = file.with_suffix(".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-            about = zipfile.ZipInfo(f"{name}.npy")  # a fixed date: same bytes
-            about.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(about, buffer.getvalue(), compresslevel=1)
-    partial.replace(file)
-    return file
+    arrays = {name: getattr(episodes, name) for name in DTYPES}
+    return write_archive(checked_path(path), episodes.card.model_dump(mode="json"), arrays, packed=True)
 
 
 def checked_path(path: str | Path) -> Path:
@@ -242,7 +226,7 @@ def checked_path(path: str | Path) -> Path:
         StackingError: for another ending, or a folder that is not there.
     """
     file = Path(path).expanduser()
-    if file.suffix != ENDING or not file.parent.is_dir():
+    if not is_writable(file):
         raise StackingError("Episodes go to a .npz file in a folder that exists.", key="--out", value=str(file),
                             remedy="Use a name such as episodes.npz.")  # fmt: skip
     return file
@@ -258,17 +242,10 @@ def load_episodes(path: str | Path) -> Episodes:
     if not file.is_file():
         raise StackingError("There are no such episodes.", key="FILE", value=str(file),
                             remedy="`stacking export` writes them.")  # fmt: skip
-    names = ("card", *DTYPES)
     try:
-        with file.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in names if name in stored.files}
-        missing = [name for name in names if name not in arrays]
-        data = None if missing else json.loads(arrays.pop("card").tobytes().decode())
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error,
-            NotImplementedError) as error:  # fmt: skip
-        raise _damaged(file, f"{type(error).__name__}: {error}") from None
-    if missing or not isinstance(data, dict):
-        raise _damaged(file, f"it has no {missing[0]}" if missing else "its card is no table")
+        data, arrays = read_archive(file, tuple(DTYPES))
+    except DamagedError as why:
+        raise _damaged(file, str(why)) from None
     if data.get("layout_hash") != layout_hash():
         raise StackingError(
             "The episodes were recorded on another layout: their numbers stand for other columns.", place=str(file),
@@ -304,62 +281,3 @@ def _check_arrays(file: Path, episodes: Episodes) -> None:
 def _damaged(file: Path, why: str) -> StackingError:
     return StackingError(f"The episodes cannot be read: {why}.", key="FILE", value=str(file),
                          allowed="a file by `stacking export`", remedy="Get it again, or record them again.")  # fmt: skip
-
-
-# ---- Minari ----------------------------------------------------------------------------------------------------------
-def check_minari() -> None:
-    """Check that Minari is installed.
-
-    Raises:
-        StackingError: if it is not.
-    """
-    try:
-        import minari  # noqa: F401  # pyright: ignore[reportMissingImports]
-        import PIL  # noqa: F401  # pyright: ignore[reportMissingImports]
-    except ModuleNotFoundError as error:
-        if error.name not in ("minari", "PIL"):
-            raise
-        raise StackingError("Minari is not installed.", key="--minari", value=error.name, allowed="the extra stacking[offline]",
-                            remedy="Install stacking[offline], or leave out --minari.") from None  # fmt: skip
-
-
-def to_minari(episodes: Episodes, name: str) -> Any:
-    """Write episodes as a Minari dataset into its folder (MINARI_DATASETS_PATH) and return it.
-
-    Masks go into `infos["action_mask"]`, scenario key and cash into the metadata of each episode.
-
-    Args:
-        episodes: recorded.
-        name: of the dataset, such as "stacking/rebid-v0".
-
-    Raises:
-        StackingError: if Minari is not installed, or does not take the name.
-    """
-    check_minari()
-    import minari  # pyright: ignore[reportMissingImports]  (an extra)
-    from minari.data_collector import EpisodeBuffer  # pyright: ignore[reportMissingImports]
-
-    card = episodes.card
-    env = gymnasium.make(card.env, disable_env_checker=True, **card.settings)
-    buffers = []
-    for k in range(len(episodes)):
-        each = episodes.episode(k)
-        buffers.append(EpisodeBuffer(
-            id=k, observations=list(each["observations"]), actions=list(each["actions"]), rewards=list(each["rewards"]),
-            terminations=list(each["terminations"]), truncations=list(each["truncations"]),
-            infos={"action_mask": each["masks"]}, options={"scenario": int(episodes.scenarios[k])},
-        ))  # fmt: skip
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # it asks for authors and links, which are not ours to give
-            dataset = minari.create_dataset_from_buffers(
-                name, buffer=buffers, env=env, algorithm_name=card.strategy, data_format="arrow", action_space=EXACT,
-                description=f"Episodes of {card.env}, recorded by stacking {card.versions.get('stacking', '')}.",
-                requirements=[f"stacking=={card.versions.get('stacking', __version__)}"],
-            )  # fmt: skip
-    except ValueError as error:
-        raise StackingError(f"Minari does not take the dataset: {error}", key="--minari", value=name,
-                            remedy="Use a new name such as stacking/rebid-v0.") from None  # fmt: skip
-    about = [{"scenario_key": key, "net_eur": float(eur)} for key, eur in zip(card.scenario_keys, episodes.net_eur, strict=True)]
-    dataset.storage.update_episode_metadata(about)
-    return dataset

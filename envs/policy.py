@@ -6,10 +6,7 @@ The card carries a hash of the layout: numbers that were learned on other column
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,12 +20,13 @@ from stacking.errors import StackingError
 from stacking.layout import ACTIONS_W, LAYOUT_VERSION, observation_layout
 
 from ..agents.strategies import ACTION_LAYOUT
+from .archive import DamagedError, is_writable, read_archive, write_archive
 from .network import ACTIVATIONS
 from .scaling import PRICE_W
 
 FLOAT = NDArray[np.float64]
 FORMAT = 1
-CARD = "card"  # name of the array that holds the JSON as bytes
+ARRAYS = ("weights", "biases")
 SHIPPED = Path(__file__).with_name("policies")
 MOST_BYTES = 64_000_000
 Text = Annotated[str, Field(min_length=1)]
@@ -104,19 +102,11 @@ def save_policy(policy: Policy, path: str | Path) -> Path:
         StackingError: for another ending, or a folder that is not there.
     """
     file = Path(path)
-    if file.suffix != ".npz" or not file.parent.is_dir():
+    if not is_writable(file):
         raise StackingError("A policy goes to a .npz file in a folder that exists.", key="FILE", value=str(file),
                             remedy="Use a name such as my_policy.npz.")  # fmt: skip
-    text = json.dumps(policy.card.model_dump(mode="json"), sort_keys=True, allow_nan=False)
-    arrays = {CARD: np.frombuffer(text.encode(), np.uint8), "weights": policy.weights, "biases": policy.biases}
-    partial = file.with_suffix(".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())  # a fixed date: same bytes
-    partial.replace(file)
-    return file
+    arrays = {name: getattr(policy, name) for name in ARRAYS}
+    return write_archive(file, policy.card.model_dump(mode="json"), arrays, packed=False)
 
 
 def load_policy(path: str | Path) -> Policy:
@@ -126,16 +116,14 @@ def load_policy(path: str | Path) -> Policy:
         StackingError: for a missing, damaged or foreign file, one of another layout, or numbers that do not fit its card.
     """
     file = Path(path)
-    arrays = _arrays(file)
+    _check_there(file)
     try:
-        data = json.loads(arrays[CARD].tobytes().decode())
-    except ValueError:
-        raise _damaged(file, "its card is no JSON") from None
-    if not isinstance(data, dict):
-        raise _damaged(file, "its card is no table")
+        data, arrays = read_archive(file, ARRAYS)
+    except DamagedError as why:
+        raise _damaged(file, str(why)) from None
     _check_layout(file, data)
     card = validated(Card, data, str(file))
-    policy = Policy(card, arrays["weights"], arrays["biases"])
+    policy = Policy(card, **arrays)
     _check_network(file, policy)
     return policy
 
@@ -153,23 +141,14 @@ def shipped_policies() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in SHIPPED.glob("*.npz")))
 
 
-def _arrays(file: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file."""
+def _check_there(file: Path) -> None:
+    """Check that a file exists and is of a size that a policy can have."""
     if not file.is_file():
         raise StackingError("There is no such policy.", key="policy", value=str(file),
                             allowed=f".npz file, or one of: {', '.join(shipped_policies()) or 'none is shipped'}",
                             remedy="`stacking train` writes one.")  # fmt: skip
     if file.stat().st_size > MOST_BYTES:
         raise _damaged(file, f"it has more than {MOST_BYTES:,} bytes")
-    try:
-        with file.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
-            found = {name: stored[name] for name in (CARD, "weights", "biases") if name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
-        raise _damaged(file, f"{type(error).__name__}: {error}") from None
-    missing = [name for name in (CARD, "weights", "biases") if name not in found]
-    if missing:
-        raise _damaged(file, f"it has no {missing[0]}; it is no policy of this project, or a part of it is lost")
-    return found
 
 
 def _check_layout(file: Path, data: dict[str, Any]) -> None:

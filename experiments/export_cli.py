@@ -22,20 +22,20 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Record episodes of a strategy for offline learning (docs/environments.md)."""
-    from ..envs import offline
+    from ..envs import minari_data, offline
     from .describe import settings_from
     from .runner import ensure_compiled
 
     offline.checked_path(out)
     if minari is not None:
-        offline.check_minari()
+        minari_data.check_minari()
     wanted = settings_from(settings or ())
     ensure_compiled("serial", note)
     with progress_bar("Recording", episodes) as advance:
         found = offline.record_episodes(env, episodes=episodes, strategy=strategy, seed=seed, advance=advance, **wanted)
     path = offline.save_episodes(found, out)
     if minari is not None:
-        offline.to_minari(found, minari)
+        minari_data.to_minari(found, minari)
     steps, mean_eur = int(found.lengths.sum()), float(found.net_eur.mean())
     if as_json:
         print_json({"file": str(path), "minari": minari, "env": found.card.env, "strategy": found.card.strategy,

@@ -20,7 +20,8 @@ from stacking.agents.parameters import shipped_parameters
 from stacking.agents.population import Population
 from stacking.agents.strategies import make_strategy
 from stacking.engine import Engine
-from stacking.envs.offline import Episodes, load_episodes, record_episodes, save_episodes, to_minari
+from stacking.envs.minari_data import to_minari
+from stacking.envs.offline import Episodes, load_episodes, record_episodes, save_episodes
 from stacking.errors import StackingError
 from stacking.experiments.cli import app
 from stacking.experiments.runner import ensure_compiled

@@ -176,7 +176,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
         with pytest.raises(StackingError, match="policy"):
             load_policy(tmp_path / name)
     np.savez(tmp_path / "foreign.npz", weights=np.zeros(3))
-    with pytest.raises(StackingError, match="no policy of this project"):
+    with pytest.raises(StackingError, match="it has no card; it is no file of this kind"):
         load_policy(tmp_path / "foreign.npz")
     np.savez(tmp_path / "pickled.npz", card=np.array([{"a": 1}], dtype=object), weights=np.zeros(1), biases=np.zeros(1))
     with pytest.raises(StackingError, match="cannot be read"):
