@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -96,19 +95,6 @@ class Candidates:
     def default(self) -> tuple[float, ...]:
         """Return the default values."""
         return tuple(p.default for p in self.parameters)
-
-
-def first(library: Library, count: int) -> Library:
-    """Return a library of the first scenarios of another one."""
-    arrays = (
-        "series", "hourly", "local", "local_hourly", "calendar", "scalars", "length", "start_frac", "priority", "start_utc",
-        "keys",
-    )  # fmt: skip
-    changed = {name: getattr(library, name)[:count] for name in arrays}
-    if library.sites is not None:  # sessions are found by `first` and may stay
-        parts = {name: getattr(library.sites, name)[:count] for name in ("first", "fleet_hourly", "load_mw", "load_hourly")}
-        changed["sites"] = dataclasses.replace(library.sites, **parts)
-    return dataclasses.replace(library, **changed)
 
 
 def from_unit(p: Parameter, x: float) -> float:

@@ -1,9 +1,10 @@
 """Tuning: search a strategy's declared parameters on train scenarios, choose on validation, keep the provenance.
 
-Random candidates go through successive halving (few scenarios for many, more for the better ones), then a local search
-draws around the best and narrows where the better half lies; the finalists and the default meet on validation. All
-candidates see the same scenarios. The budget is counted in simulated portfolio-steps, as for a learner. What was found for a
-sister strategy may be a start: it is a candidate of the first rung and meets the finalists.
+The search moves along one parameter after the other: first over its whole range, both ends included, since a good value is often
+an end (a term that is off); then left and right of the best so far, in steps that shrink where nothing is better. All candidates
+see the same scenarios, so differences are paired. The finalists and the default meet on validation. The budget is counted in
+simulated portfolio-steps, as for a learner. What was found for a sister strategy may be a start: it is tried first and meets the
+finalists.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stacking import __version__
 from stacking.errors import StackingError
@@ -24,7 +24,7 @@ from stacking.scenario import Library
 
 from ..agents.parameters import read_tuned
 from ..agents.strategies import Parameter, parameters_of
-from .candidates import Candidates, Evaluation, first
+from .candidates import Candidates, Evaluation
 from .design_input import chosen_design
 from .inputs import DESIGNS, scenarios
 from .players import chosen_players
@@ -33,14 +33,14 @@ from .runner import Progress, check_backend
 from .stats import Interval, mean_interval
 from .strategy_input import one_strategy
 
-FloatArray = NDArray[np.float64]
-
 DEFAULT_BUDGET = 5_000_000
-KEEP_FRAC = 1.0 / 3.0  # of the candidates from rung to rung
-RUNGS = 3
 LEAST_UNITS = 60  # candidate-scenarios below which there is nothing to search
 FINALISTS = 4
-FIRST_WIDTH, LEAST_WIDTH = 0.15, 0.01  # of the local search, in shares of the ranges
+LEVELS = 5  # of a parameter when its whole range is looked at
+LEAST_WIDTH = 0.01  # of a step, in shares of the range
+SHRINKS, SHRINKS_IF_MOVED = 0.5, 0.7  # a step after a round in which nothing, or something, was better
+TRIES = 16  # candidates per parameter until steps are small: as many scenarios are taken as the budget allows then
+MOST_SCENARIOS = 64
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,6 @@ class Job:
     strategy: str
     train: Library
     validation: Library
-    shortlist: int
 
 
 def tune(
@@ -150,9 +149,8 @@ def search(job: Job, progress: Progress | None = None) -> Tuned:
     """
     state, train, validation = job.search, job.train, job.validation
     state.progress = progress or state.progress
-    ranked = _halving(state, train, job.shortlist)
-    finalists = _local(state, ranked, train, state.cost(validation, finalists_of(state)) + state.cost(train, 2))
-    return _choose(state, job.strategy, finalists, train, validation)
+    ranked = along_axes(state, train, state.cost(validation, finalists_of(state)) + state.cost(train, 2))
+    return _choose(state, job.strategy, ranked, train, validation)
 
 
 def finalists_of(search: Candidates) -> int:
@@ -161,11 +159,10 @@ def finalists_of(search: Candidates) -> int:
 
 
 # ---- search ----------------------------------------------------------------------------------------------------------
-def _plan(search: Candidates) -> tuple[Library, Library, int]:
-    """Divide the budget: return train and validation scenarios, and the number of random candidates.
+def _plan(search: Candidates) -> tuple[Library, Library]:
+    """Divide the budget: return train and validation scenarios.
 
-    A unit is one candidate on one scenario in all designs. About a fifth goes to validation, the rest half to halving
-    and half to the local search; what is left of one goes to the next.
+    A unit is one candidate on one scenario in all designs. About a fifth goes to validation.
     """
     # an episode has 48 ticks of the day before and 96 a day, one hour more where the clock goes back
     unit = (48 + 96 * search.request.days + 4) * len(search.designs) * len(search.players.portfolios)
@@ -177,15 +174,10 @@ def _plan(search: Candidates) -> tuple[Library, Library, int]:
             f"portfolio(s) and {search.request.days} day(s)",
             remedy="Give more steps, fewer designs or shorter episodes.",
         )  # fmt: skip
-    least = max(2, min(6, units // 120))
     finalists = finalists_of(search)
     validated = max(2, min(96, units // (5 * (finalists + 1))))
-    train = _split(search, "train", least * 2 ** (RUNGS - 1))
-    validation = _split(search, "validation", validated)
-    weight = sum((2 * KEEP_FRAC) ** rung for rung in range(RUNGS))
-    reference = least * (2**RUNGS - 1)
-    half = (units - validated * (finalists + 1)) // 2
-    return train, validation, max(3, int((half - reference) / (least * weight)))
+    trained = (units - validated * (finalists + 1)) // (TRIES * len(search.parameters))
+    return _split(search, "train", max(2, min(MOST_SCENARIOS, trained))), _split(search, "validation", validated)
 
 
 def _split(search: Candidates, split: str, count: int) -> Library:
@@ -193,39 +185,44 @@ def _split(search: Candidates, split: str, count: int) -> Library:
     return scenarios(request, split, search.players, max(2, count))
 
 
-def _halving(search: Candidates, train: Library, count: int) -> list[Evaluation]:
-    """Return the best candidates of successive halving, best first; the default and the starts are among the first."""
-    points = _spread(search.rng, count, len(search.parameters))
-    given = [search.default, *search.starts]
-    candidates = list(dict.fromkeys([*given, *(search.values_at(point) for point in points)]))[: max(count, len(given))]
-    ranked: list[Evaluation] = []
-    for rung in range(RUNGS):
-        library = first(train, max(2, len(train) // 2 ** (RUNGS - 1 - rung)))
-        if not search.affords(library, len(candidates)):
-            break
-        ranked = sorted(search.evaluate(candidates, library), key=lambda e: -e.mean_eur)
-        candidates = [e.values for e in ranked[: max(2, round(len(ranked) * KEEP_FRAC))]]
-    return ranked
+def along_axes(search: Candidates, train: Library, reserve: int) -> list[Evaluation]:
+    """Return all candidates that were tried, best first.
 
-
-def _local(search: Candidates, ranked: list[Evaluation], train: Library, reserve: int) -> list[Evaluation]:
-    """Return the best candidates after a local search with a diagonal normal distribution, best first."""
-    known = {e.values: e for e in ranked}
-    n = len(search.parameters)
-    size = 4 + n
-    centre, width = search.point_of(ranked[0].values), np.full(n, FIRST_WIDTH)
-    while search.affords(train, size, reserve) and width.max() > LEAST_WIDTH:
-        points = np.clip(centre + width * search.rng.standard_normal((size, n)), 0.0, 1.0)
-        found = search.evaluate([search.values_at(point) for point in points], train)
-        known.update({e.values: e for e in found})
-        best = sorted(known.values(), key=lambda e: -e.mean_eur)[: max(2, size // 2)]
-        weight = np.log(len(best) + 0.5) - np.log(np.arange(1, len(best) + 1))
-        weight /= weight.sum()
-        where = np.array([search.point_of(e.values) for e in best])
-        moved = weight @ where
-        spread = np.sqrt(weight @ (where - moved) ** 2)
-        centre, width = moved, np.maximum(0.5 * width + 0.5 * spread, 0.5 * LEAST_WIDTH)
+    Args:
+        search: evaluates candidates and counts the budget.
+        train: scenarios.
+        reserve: steps that must be left of the budget.
+    """
+    known = {e.values: e for e in search.evaluate(list(dict.fromkeys([search.default, *search.starts])), train)}
+    best, width = max(known.values(), key=lambda e: e.mean_eur), None
+    while width is None or width > LEAST_WIDTH:
+        moved = False
+        for k in search.rng.permutation(len(search.parameters)):
+            candidates = _on_axis(search, best.values, int(k), width)
+            if not search.affords(train, len(candidates), reserve):
+                return sorted(known.values(), key=lambda e: -e.mean_eur)
+            found = search.evaluate(candidates, train)
+            known.update({e.values: e for e in found})
+            better = max([best, *found], key=lambda e: e.mean_eur)
+            moved, best = moved or better is not best, better
+        if width is None:
+            width = 0.5 / (LEVELS - 1)
+        else:
+            width *= SHRINKS_IF_MOVED if moved else SHRINKS
     return sorted(known.values(), key=lambda e: -e.mean_eur)
+
+
+def _on_axis(search: Candidates, values: tuple[float, ...], k: int, width: float | None) -> list[tuple[float, ...]]:
+    """Return candidates that differ from values in parameter k alone: over its whole range, or a step left and right."""
+    here = search.point_of(values)
+    places = np.linspace(0.0, 1.0, LEVELS) if width is None else np.clip([here[k] - width, here[k] + width], 0.0, 1.0)
+    found = []
+    for place in places:
+        point = here.copy()
+        point[k] = place
+        there = search.values_at(point)
+        found.append((*values[:k], there[k], *values[k + 1 :]))  # the others keep their digits
+    return [there for there in dict.fromkeys(found) if there != values]
 
 
 def _choose(search: Candidates, name: str, ranked: list[Evaluation], train: Library, validation: Library) -> Tuned:
@@ -262,12 +259,6 @@ def _choose(search: Candidates, name: str, ranked: list[Evaluation], train: Libr
         name, dict(zip(names, best.values, strict=True)), dict(zip(names, search.default, strict=True)),
         trained[0].mean_eur, best.mean_eur, results[0].mean_eur, gain, provenance,
     )  # fmt: skip
-
-
-def _spread(rng: np.random.Generator, count: int, dimensions: int) -> FloatArray:
-    """Return points of a Latin hypercube, (count, dimensions)."""
-    cells = np.stack([rng.permutation(count) for _ in range(dimensions)], axis=1)
-    return (cells + rng.random((count, dimensions))) / count
 
 
 def _rounded(x: float) -> float:

@@ -87,7 +87,7 @@ def test_a_start_is_tried_and_meets_the_finalists(outcome: tune.Tuned, tmp_path:
     found = tune.search(job)
     start = tuple(outcome.parameters.values())
     on_train = [key for key in job.search.known if key[0] == "train"]
-    assert (*on_train[0][:2], start) in on_train[:3]  # first rung
+    assert (*on_train[0][:2], start) in on_train[:3]  # tried first
     assert ("validation", len(job.validation), start) in job.search.known
     assert found.provenance["starts"] == [list(start)]
     assert found.provenance["used_steps"] <= BUDGET
@@ -175,7 +175,32 @@ def test_the_unit_cube_goes_both_ways() -> None:
     assert candidates.from_unit(Parameter("b", 0.5, 50.0, 5.0, "-", log=True), 0.5) == 5.0
 
 
-def test_random_candidates_fill_every_range_evenly() -> None:
-    points = tune._spread(np.random.default_rng(0), 20, 3)
-    for column in points.T:
-        assert sorted(np.floor(column * 20).astype(int)) == list(range(20))
+class Known(candidates.Candidates):
+    """A search whose revenue is known: largest at an end of the first range, inside the second, level in the third."""
+
+    def evaluate(self, wanted, library):
+        self.used += len(wanted)
+        return [candidates.Evaluation(v, 10.0 * v[0] - abs(v[1] - 0.3), np.zeros(1)) for v in wanted]
+
+    def affords(self, library, count, reserve=0):
+        return self.used + count + reserve <= self.budget
+
+
+def known_search(budget: int) -> Known:
+    parameters = tuple(Parameter(name, 0.0, 1.0, 0.5, "-") for name in "abc")
+    return Known("", parameters, (), None, inputs.Request(), np.random.default_rng(0), budget)  # type: ignore[arg-type]
+
+
+def test_the_search_finds_ends_of_ranges_and_what_lies_between() -> None:
+    ranked = tune.along_axes(known_search(200), None, 0)  # type: ignore[arg-type]
+    assert ranked[0].values[0] == 1.0
+    assert ranked[0].values[1] == pytest.approx(0.3, abs=0.02)
+    assert [e.mean_eur for e in ranked] == sorted((e.mean_eur for e in ranked), reverse=True)
+    tried = {e.values for e in ranked}
+    assert {0.0, 1.0} <= {v[2] for v in tried}
+
+
+def test_the_search_keeps_its_reserve() -> None:
+    search = known_search(30)
+    tune.along_axes(search, None, 12)  # type: ignore[arg-type]
+    assert 10 < search.used <= 18
