@@ -16,7 +16,8 @@ from stacking import build as builder
 from stacking import layout as v
 from stacking import state as s
 from stacking.build import build, is_cached, law, part, variant_name
-from stacking.catalogue import default_portfolios
+from stacking.catalogue import default_portfolios, design_names
+from stacking.compile import compile_design
 from stacking.engine import Engine
 from stacking.invariants import counts
 from stacking.kernel import TOGETHER, advance
@@ -89,6 +90,17 @@ def test_parallel_build_is_the_serial_one_bit_for_bit():
     assert is_cached(advance, "parallel")
     parallel: Any = build(advance, "parallel")
     assert b"NRT_incref" not in object_code(parallel, variant_name(advance, "parallel"))
+
+
+@pytest.mark.parametrize("name", design_names())
+def test_the_gates_of_a_tick_are_told_taken_and_cleared_in_this_order(name: str):
+    """The kernel takes each part as a slice of the table; a gate at which consent is withdrawn is one at which one bids."""
+    rules: dict[str, Any] = {"consent_revocable_until_min": 75.0} if name in ("norflex_eam", "sthlmflex_eam") else {}
+    kinds = compile_design(design(name, **rules)).gates[:, s.KIND]
+    parts = (kinds >= s.AUCTION).astype(int) + (kinds >= s.DAY_CLEAR)
+    assert (np.diff(parts) >= 0).all()
+    assert parts[-1] == 2
+    assert (s.REVOKE in kinds) == bool(rules)
 
 
 def test_closed_columns_change_no_byte():
