@@ -118,14 +118,16 @@ def honest_local_shares(observation: FloatArray, seen: Seen, sees_sales: BoolArr
 
 
 def intraday_share(wanted_mw: FloatArray, seen: Seen, reserve_frac: float = 0.0) -> FloatArray:
-    """Return id_power_frac for a wanted trade (+ sells), from the feasible power one MTU earlier, -1..1, (n,).
+    """Return id_power_frac for a wanted trade of t+4 (+ sells), -1..1, (n,).
 
-    A share of at most 1 - `reserve_frac` is traded. What is left can be offered as balancing energy; and the next trade is
-    judged by what is feasible in this MTU, so with no reserve a full trade hides from the next one that more is feasible.
+    Feasible up at t+4 = feasible up at t+3 + committed at t+3 - committed at t+4, down the other way round: what is feasible is
+    shown for t+3, and a full trade in it leaves nothing there, which says nothing about the quarter behind it. A share of at
+    most 1 - `reserve_frac` is traded; what is left can be offered as balancing energy.
     """
     sells = wanted_mw > 0.0
-    feasible = np.where(sells, seen.feasible_mw[:, UP], seen.feasible_mw[:, DN])
-    share = share_of(np.minimum(np.abs(wanted_mw), feasible), feasible)
+    freed = seen.committed_mw[:, BALANCING_LEAD] - seen.committed_mw[:, INTRADAY_LEAD]
+    feasible = np.where(sells, seen.feasible_mw[:, UP] + freed, seen.feasible_mw[:, DN] - freed)
+    share = share_of(np.minimum(np.abs(wanted_mw), np.maximum(feasible, 0.0)), np.maximum(feasible, 0.0))
     return np.where(sells, 1.0, -1.0) * np.minimum(share, 1.0 - reserve_frac)
 
 

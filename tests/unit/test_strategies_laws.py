@@ -226,6 +226,16 @@ def test_single_market_strategies_steer_to_their_target() -> None:
     assert intraday_share(one(2.5), look(observation(feasible_up_mfrr_mw=0.0))) == 0.0
 
 
+def test_what_is_sold_in_a_quarter_says_nothing_about_the_next() -> None:
+    sold = look(observation(feasible_up_mfrr_mw=0.0, feasible_dn_mfrr_mw=10.0, committed_mw_t3=5.0))  # all of 5 MW
+    assert intraday_share(one(2.5), sold) == 0.5  # of the 5 MW that are feasible behind it
+    assert intraday_share(one(-2.5), sold) == -0.5
+    more = look(observation(feasible_up_mfrr_mw=4.0, feasible_dn_mfrr_mw=6.0, committed_mw_t3=1.0, committed_mw_t4=3.0))
+    assert intraday_share(one(1.0), more) == 0.5  # 2 MW up are left beside the 3
+    assert intraday_share(one(-2.0), more) == -0.25  # and 8 down
+    assert intraday_share(one(1.0), look(observation(feasible_up_mfrr_mw=4.0, committed_mw_t4=5.0))) == 0.0
+
+
 def test_repair_sells_what_is_worth_less_and_buys_what_is_worth_more_than_its_price() -> None:
     seen = look(observation(price=50.0, content_mwh=6.0))  # one cell is 10/24 MWh
     curve = np.where(np.arange(CELLS) < 12, 100.0, 10.0)[None]  # 5 MWh worth keeping
