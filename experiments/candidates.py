@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from stacking.config import Design
 from stacking.scenario import Library
 
-from ..agents.strategies import Parameter
+from ..agents.strategies import Parameter, make_strategy
 from .players import Players
 from .request import Request
-from .runner import Contest, Progress, run
+from .runner import REFERENCE, Progress
 from .strategy_input import one_strategy
+from .sweep import Field, net_eur
 
 FloatArray = NDArray[np.float64]
 
@@ -48,11 +49,13 @@ class Candidates:
     progress: Progress = lambda steps: None
     used: int = 0
     known: dict[tuple[str, int, tuple[float, ...]], Evaluation] = field(default_factory=dict)
+    idle: dict[tuple[str, int], FloatArray] = field(default_factory=dict)  # cash of `do_nothing`, (D, S)
     tried: set[tuple[float, ...]] = field(default_factory=set)
 
     def cost(self, library: Library, candidates: int) -> int:
-        """Return the steps of evaluating candidates, and of the reference, on a library."""
-        return int(library.length.sum()) * len(self.players.portfolios) * len(self.designs) * (candidates + 1)
+        """Return the steps of evaluating candidates on a library, and once of the reference."""
+        runs = candidates + ((library.keys[0].split, len(library)) not in self.idle)
+        return int(library.length.sum()) * len(self.players.portfolios) * len(self.designs) * runs
 
     def affords(self, library: Library, candidates: int, reserve: int = 0) -> bool:
         """Return whether the budget holds that many candidates on a library, and a reserve."""
@@ -63,18 +66,13 @@ class Candidates:
         where = library.keys[0].split, len(library)
         fresh = [values for values in dict.fromkeys(candidates) if (*where, values) not in self.known]
         if fresh:
-            strategies = {f"candidate {k}": self.make(values) for k, values in enumerate(fresh)}
-            contest = Contest(
-                self.designs, strategies, self.players.portfolios, library, self.request.backend, network=self.players.network
-            )
-            episodes = run(contest, self.progress).episodes
+            place = Field(self.designs, self.players.portfolios, library, self.request.backend, self.players.network)
             self.used += self.cost(library, len(fresh))
-            keys = [str(key) for key in library.keys]
-            for k, values in enumerate(fresh):
-                rows = episodes.loc[episodes["strategy"] == f"candidate {k}"]
-                worlds = rows.groupby(["design", "scenario"])["flex_eur"].sum()
-                means = worlds.groupby("scenario").mean().loc[keys].to_numpy()
-                self.known[(*where, values)] = Evaluation(values, float(means.mean()), means)
+            if where not in self.idle:
+                self.idle[where] = net_eur(place, [make_strategy(REFERENCE)], self.progress)[0]
+            flex = net_eur(place, [self.make(values) for values in fresh], self.progress) - self.idle[where]
+            for values, per_scenario in zip(fresh, flex.mean(axis=1), strict=True):
+                self.known[(*where, values)] = Evaluation(values, float(per_scenario.mean()), per_scenario)
                 self.tried.add(values)
         return [self.known[(*where, values)] for values in candidates]
 

@@ -7,7 +7,7 @@ in which design a row stands other than by what it sees, and a call costs much m
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,7 +107,7 @@ def run(contest: Contest, progress: Progress | None = None) -> Run:
     _check(contest)
     strategies, calendar = _with_reference(contest.strategies), local_days(contest.library)
     episodes, days, worlds = [], [], []
-    for designs in _groups(contest.designs):
+    for designs in design_groups(contest.designs):
         group = Group(contest, designs)
         reference: Batch | None = None
         for label, strategy in strategies.items():
@@ -220,12 +220,8 @@ class Group:
         market = np.zeros((len(self.engines), self.worlds, f.MARKET_W))
         ticks = int(library.length[scenarios].max())
         steps, reported = int(library.length[chosen].sum()) * rows * len(self.engines), 0
-        for tick in range(ticks):
-            observation = np.concatenate([engine.observation for engine in self.engines])
-            mask = np.concatenate([engine.mask for engine in self.engines])
-            action = np.asarray(population.act(observation, mask), dtype=np.float64)
+        for tick in ticks_of(self.engines, population, ticks):
             for d, engine in enumerate(self.engines):
-                engine.step(action[d * self.worlds : (d + 1) * self.worlds])
                 sums[d] += engine.flows
                 market[d] += engine.market
                 now = engine.reward[:used] - engine.flows[:used, :, f.CASH_TERMINAL]
@@ -238,7 +234,19 @@ class Group:
         progress(steps - reported)
 
 
-def _groups(designs: Sequence[Design]) -> list[list[Design]]:
+def ticks_of(engines: Sequence[Engine], population: Population, count: int) -> Iterator[int]:
+    """Let a population that was started play in engines of equally many worlds; yield each tick once it is stepped."""
+    worlds = len(engines[0].reward)
+    for tick in range(count):
+        observation = np.concatenate([engine.observation for engine in engines])
+        mask = np.concatenate([engine.mask for engine in engines])
+        action = np.asarray(population.act(observation, mask), dtype=np.float64)
+        for d, engine in enumerate(engines):
+            engine.step(action[d * worlds : (d + 1) * worlds])
+        yield tick
+
+
+def design_groups(designs: Sequence[Design]) -> list[list[Design]]:
     """Return the designs in groups with equal action bounds."""
     groups: dict[object, list[Design]] = {}
     for design in designs:

@@ -149,7 +149,7 @@ def search(job: Job, progress: Progress | None = None) -> Tuned:
     """
     state, train, validation = job.search, job.train, job.validation
     state.progress = progress or state.progress
-    ranked = along_axes(state, train, state.cost(validation, finalists_of(state)) + state.cost(train, 2))
+    ranked = along_axes(state, train, state.cost(validation, finalists_of(state)))
     return _choose(state, job.strategy, ranked, train, validation)
 
 

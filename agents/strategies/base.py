@@ -7,9 +7,10 @@ meant to be inherited from.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +23,9 @@ from stacking.layout import ACTIONS_W, CONSENT_NOW_DN, CONSENT_NOW_UP, LFM_SHARE
 FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.integer]
+PerRow = float | NDArray[np.float64]
+"""One number for all rows, or one per row, (n,)."""
+
 Seed = int | IntArray
 """One number for all rows, or one per row, (n,): then a row draws the same alone and in any batch."""
 
@@ -93,6 +97,24 @@ def parameters_of(strategy: Any) -> tuple[Parameter, ...]:
 def values_of(strategy: Any) -> dict[str, float]:
     """Return the present values of a strategy's tunable parameters by name."""
     return {p.name: float(getattr(strategy, p.name)) for p in parameters_of(strategy)}
+
+
+def decides_by_row(strategy: Any) -> bool:
+    """Return whether a strategy's class itself says, by `by_row = True`, that a parameter may be an array, one value per row."""
+    return bool(vars(type(strategy)).get("by_row", False))
+
+
+def one_by_row(strategies: Sequence[Any], index: IntArray) -> Any:
+    """Return one strategy of which row k decides as strategies[index[k]] would.
+
+    Args:
+        strategies: of one class, for which `decides_by_row` holds.
+        index: (n,) of all rows that it will be called with.
+    """
+    made = copy.copy(strategies[0])
+    for p in parameters_of(made):
+        object.__setattr__(made, p.name, np.array([float(getattr(s, p.name)) for s in strategies])[index])
+    return made
 
 
 def check_parameters(strategy: Any) -> None:

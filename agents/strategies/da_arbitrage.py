@@ -17,6 +17,7 @@ class DayAheadArbitrage:
     """Buys in cheap and sells in dear forecast hours by the engine's day-ahead law; a cycle has to pay for its wear."""
 
     name = "da_arbitrage"
+    by_row = True
     da_volume_frac: float = tunable(1.0, 0.0, 1.0, "-", "share of the rated power planned day-ahead")
     da_margin_eur_per_mwh: float = tunable(2.0, 0.0, 50.0, "EUR/MWh", "spread a cycle must earn beyond wear and tariff")
     da_end_content_frac: float = tunable(0.5, 0.05, 0.95, "-", "content at the end of each planned day")

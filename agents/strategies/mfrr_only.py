@@ -17,6 +17,7 @@ class BalancingOnly:
     """Offers all feasible power as mFRR in both directions, at the cost of replacing the energy plus a mark-up."""
 
     name = "mfrr_only"
+    by_row = True
     mfrr_markup_up_eur_per_mwh: float = tunable(10.0, 0.0, 200.0, "EUR/MWh", "up price above the replacement cost")
     mfrr_markup_dn_eur_per_mwh: float = tunable(10.0, 0.0, 200.0, "EUR/MWh", "down price below the worth of the energy")
     target_content_frac: float = tunable(0.5, 0.05, 0.95, "-", "content to which intraday trades steer")

@@ -7,7 +7,7 @@ import numpy as np
 from stacking import layout as at
 from stacking.units import MTU_H
 
-from .base import BoolArray, FloatArray
+from .base import BoolArray, FloatArray, PerRow
 from .observed import (
     BALANCING_LEAD,
     INTRADAY_LEAD,
@@ -54,12 +54,12 @@ def replacement_prices(seen: Seen) -> tuple[FloatArray, FloatArray]:
     return (price + seen.tariff) / round_trip + seen.wear, (price - seen.wear) * round_trip - seen.tariff
 
 
-def day_ahead_min_spread(seen: Seen, margin: float = 0.0) -> FloatArray:
+def day_ahead_min_spread(seen: Seen, margin: PerRow = 0.0) -> FloatArray:
     """Return the spread (sell price - buy price / rt) from which a cycle pays: wear + tariff / rt + margin."""
     return seen.wear + seen.tariff / (seen.one_way_frac * seen.one_way_frac) + margin
 
 
-def local_prices(seen: Seen, cost: FloatArray, worth: FloatArray, take_frac: float) -> tuple[FloatArray, FloatArray]:
+def local_prices(seen: Seen, cost: FloatArray, worth: FloatArray, take_frac: PerRow) -> tuple[FloatArray, FloatArray]:
     """Return pay-as-bid prices between own cost and the buyer's forecast willingness to pay (up, down), EUR/MWh.
 
     up = cost + take * max(0, limit - cost); down = worth - take * max(0, worth - limit), each only where the forecast
@@ -117,7 +117,7 @@ def honest_local_shares(observation: FloatArray, seen: Seen, sees_sales: BoolArr
     return shares
 
 
-def intraday_share(wanted_mw: FloatArray, seen: Seen, reserve_frac: float = 0.0) -> FloatArray:
+def intraday_share(wanted_mw: FloatArray, seen: Seen, reserve_frac: PerRow = 0.0) -> FloatArray:
     """Return id_power_frac for a wanted trade of t+4 (+ sells), -1..1, (n,).
 
     Feasible up at t+4 = feasible up at t+3 + committed at t+3 - committed at t+4, down the other way round: what is feasible is
@@ -131,7 +131,7 @@ def intraday_share(wanted_mw: FloatArray, seen: Seen, reserve_frac: float = 0.0)
     return np.where(sells, 1.0, -1.0) * np.minimum(share, 1.0 - reserve_frac)
 
 
-def towards_target_mw(seen: Seen, target_frac: float) -> FloatArray:
+def towards_target_mw(seen: Seen, target_frac: PerRow) -> FloatArray:
     """Return the intraday trade that steers the content back to a target within RECOVERY_H, MW, + sells, (n,)."""
     gap = seen.path_mwh[:, INTRADAY_LEAD] - target_frac * seen.capacity_mwh
     gap = np.where(np.abs(gap) > DEADBAND_FRAC * seen.capacity_mwh, gap, 0.0)

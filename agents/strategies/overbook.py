@@ -13,6 +13,7 @@ class Overbook(AllMarkets):
     """As `rebid`, but offers the full permitted power in both markets: a blind design lets it sell a MW twice."""
 
     name = "overbook"
+    by_row = True
     mfrr_markup_eur_per_mwh: float = markup()
 
     def terms(self) -> Terms:

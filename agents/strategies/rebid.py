@@ -16,6 +16,7 @@ class Rebid(AllMarkets):
     """
 
     name = "rebid"
+    by_row = True
     mfrr_markup_eur_per_mwh: float = markup()
 
     def terms(self) -> Terms:

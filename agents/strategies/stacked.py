@@ -18,6 +18,7 @@ class Stacked(AllMarkets):
     """
 
     name = "stacked"
+    by_row = True
     premium_weight_frac: float = tunable(0.1, 0.0, 1.0, "-", "weight of the recent balancing premium in the cost")
     mfrr_markup_eur_per_mwh: float = markup()
 

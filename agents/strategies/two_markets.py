@@ -13,7 +13,7 @@ import numpy as np
 from stacking import layout as at
 from stacking.units import MTU_H, MTU_PER_HOUR
 
-from .base import BoolArray, FloatArray, IntArray, closed_action, finish, keep_word
+from .base import BoolArray, FloatArray, IntArray, PerRow, closed_action, finish, keep_word
 from .observed import BALANCING_LEAD, INTRADAY_LEAD, LOCAL_HOUR, LOCAL_LEAD, Seen, look, row_sum
 from .offers import (
     day_ahead_min_spread,
@@ -28,21 +28,22 @@ from .offers import (
 from .value import CELLS, CURVES, content_value, content_worth_more_than, value_at
 
 END_CONTENT_FRAC = 0.5  # content at the end of a planned day: room for both directions
+LEAST_NEED_MW = 1e-6  # below it there is no need
 PENDING_WEIGHT_FRAC = 0.5  # share of the pending offers that is expected to be called when content is valued
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What distinguishes the strategies that follow this law."""
+    """What distinguishes the strategies that follow this law; a number holds for all rows, or there is one per row, (n,)."""
 
-    da_volume_frac: float  # share of the rated power planned day-ahead
-    lfm_take_frac: float  # share of (willingness to pay - cost) asked in the pay-as-bid market
-    lfm_need_mw: float  # forecast need from which power is offered locally
-    mfrr_markup: float  # EUR/MWh on top of the cost in the marginal market
-    id_sell_margin: float  # EUR/MWh that an intraday sale has to gain over day-ahead
-    id_buy_margin: float  # and an intraday purchase
-    id_reserve_frac: float  # share of the feasible power that an intraday trade leaves free
-    premium_weight_frac: float = 0.0  # weight of the recent balancing premium in the opportunity cost
+    da_volume_frac: PerRow  # share of the rated power planned day-ahead
+    lfm_take_frac: PerRow  # share of (willingness to pay - cost) asked in the pay-as-bid market
+    lfm_need_mw: PerRow  # forecast need from which power is offered locally
+    mfrr_markup: PerRow  # EUR/MWh on top of the cost in the marginal market
+    id_sell_margin: PerRow  # EUR/MWh that an intraday sale has to gain over day-ahead
+    id_buy_margin: PerRow  # and an intraday purchase
+    id_reserve_frac: PerRow  # share of the feasible power that an intraday trade leaves free
+    premium_weight_frac: PerRow = 0.0  # weight of the recent balancing premium in the opportunity cost
     honest: bool = True  # offer only what can be delivered whatever the other market buys
     consent: bool = False
 
@@ -189,28 +190,28 @@ def offer_balancing(
     action[:, at.MFRR_PRICE_DN] = worth - terms.mfrr_markup - terms.premium_weight_frac * premium_dn
 
 
-def worth_consent(seen: Seen, threshold_mw: float) -> BoolArray:
+def worth_consent(seen: Seen, threshold_mw: PerRow) -> BoolArray:
     """Return whether unsold local power is better passed on than kept, (n, 1): the same answer for both directions.
 
     A bid that was passed on holds its energy until its delivery, two hours ahead, so it is kept back while a local need
     is forecast for the two hours after the block: the DSO pays more than the TSO.
     """
     following = np.abs(seen.need_mw[:, LOCAL_HOUR + 1 : LOCAL_HOUR + 3])
-    return np.max(following, axis=1, keepdims=True) < max(threshold_mw, 1e-6)
+    return np.max(following, axis=1, keepdims=True) < np.reshape(np.maximum(threshold_mw, LEAST_NEED_MW), (-1, 1))
 
 
-def kept_for_local(seen: Seen, threshold_mw: float) -> BoolArray:
+def kept_for_local(seen: Seen, threshold_mw: PerRow) -> BoolArray:
     """Return the directions (n, 2: up, down) in which power is kept for the next local gate.
 
     A balancing offer made in the last three MTU before the gate is still pending, or just called, when it closes. With
     none there, what is permitted locally is what is feasible under every design, so the whole of it can be offered.
     """
     need, soon = seen.need_mw[:, LOCAL_HOUR + 1], seen.quarter > 0
-    least = max(threshold_mw, 1e-6)
+    least = np.maximum(threshold_mw, LEAST_NEED_MW)
     return np.stack([soon & (need >= least), soon & (-need >= least)], axis=1)
 
 
-def repair_mw(seen: Seen, curve: FloatArray, sell_margin: float, buy_margin: float) -> FloatArray:
+def repair_mw(seen: Seen, curve: FloatArray, sell_margin: PerRow, buy_margin: PerRow) -> FloatArray:
     """Return the intraday trade of t+4, MW, + sells: sell what is worth less than its price, buy what is worth more.
 
     Content is taken at the end of the hour of t+4, so that what is already sold in it counts; each MWh has to gain

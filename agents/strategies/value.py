@@ -16,7 +16,7 @@ import numpy as np
 
 from stacking.columns import FORECAST_HOURS, LFM_FORECAST_HOURS
 
-from .base import FloatArray, IntArray
+from .base import FloatArray, IntArray, PerRow
 from .observed import LOCAL_HOUR, Seen, row_sum
 
 CELLS = 24
@@ -25,7 +25,7 @@ CURVES = 3
 """Curves kept: value at the start of the hours 1, 2 and 3 from the current one."""
 
 
-def content_value(seen: Seen, start_content_mwh: FloatArray, local_frac: float) -> FloatArray:
+def content_value(seen: Seen, start_content_mwh: FloatArray, local_frac: PerRow) -> FloatArray:
     """Return the marginal value of stored energy at the start of hours 1..3 from now, EUR per stored MWh.
 
     Args:
@@ -83,7 +83,7 @@ def _shifts(seen: Seen, n: int) -> tuple[IntArray, IntArray]:
 
 
 def _with_local_need(
-    seen: Seen, hour: int, value: FloatArray, local_frac: float, buy: FloatArray, sell: FloatArray
+    seen: Seen, hour: int, value: FloatArray, local_frac: PerRow, buy: FloatArray, sell: FloatArray
 ) -> FloatArray:
     """Return the values (n, CELLS) with the option to serve the local need that is forecast for an hour."""
     n, eta, step = len(value), seen.one_way_frac, seen.capacity_mwh / CELLS
