@@ -12,7 +12,7 @@ from .two_markets import StackState, Terms, decide, start
 
 def markup() -> Any:
     """Return the field of the mark-up in the balancing market; it stands last, after what a player has of its own."""
-    return tunable(5.0, 0.0, 200.0, "EUR/MWh", "balancing price beyond the opportunity cost")
+    return tunable(5.0, -30.0, 120.0, "EUR/MWh", "balancing price beyond the opportunity cost")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class LocalOnly:
     name = "lfm_only"
     by_row = True
     lfm_take_frac: float = tunable(0.7, 0.0, 1.0, "-", "share of (willingness to pay - cost) that is asked")
-    lfm_margin_eur_per_mwh: float = tunable(10.0, 0.0, 100.0, "EUR/MWh", "asked on top of the cost in any case")
+    lfm_margin_eur_per_mwh: float = tunable(10.0, 0.0, 300.0, "EUR/MWh", "asked on top of the cost in any case")
     target_content_frac: float = tunable(0.6, 0.05, 0.95, "-", "content to which intraday trades steer")
 
     def __post_init__(self) -> None:

@@ -18,8 +18,8 @@ class BalancingOnly:
 
     name = "mfrr_only"
     by_row = True
-    mfrr_markup_up_eur_per_mwh: float = tunable(10.0, 0.0, 200.0, "EUR/MWh", "up price above the replacement cost")
-    mfrr_markup_dn_eur_per_mwh: float = tunable(10.0, 0.0, 200.0, "EUR/MWh", "down price below the worth of the energy")
+    mfrr_markup_up_eur_per_mwh: float = tunable(10.0, -30.0, 120.0, "EUR/MWh", "up price above the replacement cost")
+    mfrr_markup_dn_eur_per_mwh: float = tunable(10.0, -30.0, 120.0, "EUR/MWh", "down price below the worth of the energy")
     target_content_frac: float = tunable(0.5, 0.05, 0.95, "-", "content to which intraday trades steer")
 
     def __post_init__(self) -> None:

@@ -100,7 +100,7 @@ class Test(Record):
         days: delivery days of an episode.
         scenarios: how many are generated.
         prices: price files in the data folder, replayed instead: all complete windows.
-        split: of price files also all, where nothing in the cells' training and tuning has seen them.
+        split: of price files also another or all, which is refused where a cell trains and tunes on one of them.
         seed: of what is drawn; of generated scenarios one that no other command has used before.
         world: parameters of what is drawn; those of the cell if None.
         asked: whether only cells that name it have it.
@@ -111,7 +111,7 @@ class Test(Record):
     days: Days
     scenarios: Annotated[int, Field(ge=2, le=10_000, strict=True)] | None = None
     prices: tuple[Text, ...] = ()
-    split: Literal["test", "all"] = "test"
+    split: Literal["train", "validation", "test", "all"] = "test"
     seed: Seed = 0
     world: Text | None = None
     asked: StrictBool = False
@@ -121,8 +121,8 @@ class Test(Record):
     def _one_source(self) -> Test:
         if bool(self.prices) == (self.scenarios is not None):
             raise ValueError(f"test {self.name}: give either scenarios (generated) or prices (replayed)")
-        if self.split == "all" and not self.prices:
-            raise ValueError(f"test {self.name}: split = 'all' is for price files")
+        if self.split != "test" and not self.prices:
+            raise ValueError(f"test {self.name}: split = {self.split!r} is for price files")
         return self
 
 
@@ -183,6 +183,10 @@ class Suite(Record):
         unknown = [name for group in self.cells for name in group.tests if name not in known]
         if unknown:
             raise ValueError(f"cells name a test that is not there: {unknown[0]}; tests are {', '.join(sorted(known))}")
+        for group in self.cells:
+            for t in self._tests(group):
+                if t.split != "test" and (seen := sorted(set(t.prices) & set(group.prices))):
+                    raise ValueError(f"test {t.name}: split = {t.split!r} of {seen[0]}, on which its cells are trained and tuned")
         return self
 
     def _points(self) -> list[tuple[Cells, str, str]]:

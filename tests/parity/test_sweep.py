@@ -59,7 +59,7 @@ class Scalar(DayAheadArbitrage):
 
     name = "scalar"
 
-    def act(self, observation, mask, state):  # noqa: ANN001, ANN201, D102
+    def act(self, observation, mask, state):
         assert isinstance(self.da_volume_frac, float)
         return super().act(observation, mask, state)
 

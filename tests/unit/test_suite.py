@@ -220,6 +220,7 @@ def test_nobody_is_tested_before_all_are_there(tmp_path: Path) -> None:
         ('portfolios = ["battery"]', 'portfolios = ["barge"]', "no such portfolio"),
         ('portfolios = ["battery"]', 'portfolios = ["battery"]\ntests = ["gone"]', "not there"),
         ("cross = true", 'split = "all"', "price files"),
+        ("cross = true", 'split = "train"', "price files"),
         ("[[rival]]", "[[rivals]]", "rival"),
         ('starts = ["rebid"]', 'starts = ["stacked"]', "no rival before it"),
         ('advice = "rebid"', 'advice = "overbook"', "which is no rival"),
@@ -231,6 +232,18 @@ def test_a_bad_record_is_refused(tmp_path: Path, old: str, new: str, message: st
     assert old in text
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(StackingError, match=message):
+        read_suite(str(file))
+
+
+def test_days_on_which_cells_learn_are_no_test(tmp_path: Path) -> None:
+    file = _write(tmp_path)
+    earlier = file.read_text("utf-8") + 'split = "train"\n'
+    file.write_text(earlier, encoding="utf-8")
+    assert [t.split for t in read_suite(str(file))[1].test] == ["test", "train"]
+    file.write_text(
+        earlier.replace('portfolios = ["battery"]', 'portfolios = ["battery"]\nprices = ["prices.csv"]'), encoding="utf-8"
+    )
+    with pytest.raises(StackingError, match="on which its cells are trained"):
         read_suite(str(file))
 
 
