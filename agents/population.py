@@ -163,6 +163,21 @@ class Population:
         self._call += 1
         return action
 
+    def alternatives(self, observation: FloatArray, mask: BoolArray, shift_eur_per_mwh: float) -> FloatArray:
+        """Return what the strategies would have decided in the last `act` at other prices, (B, F, 2, ACTIONS_W).
+
+        Args:
+            observation, mask: of that call.
+            shift_eur_per_mwh: by how much prices are lower, and higher; all strategies need a method `alternatives`.
+        """
+        out = np.empty((*mask.shape[:2], 2, ACTIONS_W))
+        for label, strategy in self.strategies.items():
+            rows = self.rows[label]
+            seen, open_columns = observation[:, rows].reshape(-1, OBSERVATIONS_W), mask[:, rows].reshape(-1, ACTIONS_W)
+            found = strategy.alternatives(seen, open_columns, self._states[label], shift_eur_per_mwh)  # type: ignore[attr-defined]
+            out[:, rows] = found.reshape(self._worlds, len(rows), 2, ACTIONS_W)
+        return out
+
     def _seed(self, strategy: Strategy, world: object, row: int) -> int:
         """Return the seed of one row."""
         return seed_of(getattr(strategy, "seed_name", strategy.name), world, self.portfolio_names[row])

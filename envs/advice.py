@@ -6,12 +6,12 @@ control, ICRA 2019, arXiv:1812.03201): with all changes 0 it plays the heuristic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stacking.layout import Layout
+from stacking.layout import ID_POWER_FRAC, Layout
 
 from ..agents.strategies import ACTION_LAYOUT, Strategy
 from .co_players import CohortMemory, CoPlayers
@@ -33,6 +33,14 @@ average, and a smaller share sells less of what pays: there a first training onl
 """
 
 
+STEERED = (ID_POWER_FRAC,)
+"""Decisions for which a strategy may name alternatives: what it would decide at lower and at higher prices.
+
+A change then leads from the advice towards one of them. Where a strategy trades nothing at any of the three prices, no change
+trades either; a change of the power itself would pay the half spread in every quarter of an hour for its noise.
+"""
+
+
 def reach_of(given: Mapping[str, float]) -> FLOAT:
     """Return how far a change of 1 leads in each decision, (ACTIONS_W,).
 
@@ -41,6 +49,22 @@ def reach_of(given: Mapping[str, float]) -> FLOAT:
     """
     usual = [next(reach for part, reach in REACHES.items() if part in name) for name in ACTION_LAYOUT.names]
     return np.array([given.get(name, reach) for name, reach in zip(ACTION_LAYOUT.names, usual, strict=True)])
+
+
+def numbers_where_named(action: FLOAT, numbers_of: Callable[[FLOAT], FLOAT]) -> FLOAT:
+    """Return the numbers of alternatives in physical units, (..., ACTIONS_W); NaN stays NaN."""
+    named = ~np.isnan(action)
+    return np.where(named, numbers_of(np.where(named, action, 0.0)), np.nan)
+
+
+def shown_alternatives(numbers: FLOAT) -> FLOAT:
+    """Return the alternatives that are observed, (..., 2 x steered decisions): all low ones, then all high ones.
+
+    Args:
+        numbers: (..., 2, ACTIONS_W) of -1..1.
+    """
+    steered = numbers[..., list(STEERED)]
+    return steered.reshape(*steered.shape[:-2], -1)
 
 
 class Advice:
@@ -58,6 +82,8 @@ class Advice:
         self.rows = rows
         self._players = CoPlayers({int(row): strategy for row in rows}, names, layout)
         self._action = np.zeros((worlds, len(names), len(layout.fields)))
+        self._between = np.full((worlds, len(names), 2, len(layout.fields)), np.nan)
+        self.has_alternatives = hasattr(strategy, "alternatives")
 
     def start(self, worlds: INT, keys: Sequence[str]) -> None:
         """Begin an episode in some worlds."""
@@ -72,6 +98,18 @@ class Advice:
         """
         self._players.act(observation, mask, self._action, worlds)
         return self._action[:, self.rows]
+
+    def alternatives(
+        self, observation: NDArray[np.float32], mask: NDArray[np.bool_], shift_eur_per_mwh: float, worlds: INT | None = None
+    ) -> FLOAT:
+        """Return what the adviser would decide at lower and at higher prices, (B, L, 2, ACTIONS_W), NaN where it names nothing.
+
+        Args:
+            observation, mask, worlds: of the last `look`.
+            shift_eur_per_mwh: by how much prices are lower, and higher.
+        """
+        self._players.alternatives(observation, mask, shift_eur_per_mwh, self._between, worlds)
+        return self._between[:, self.rows]
 
     def snapshot(self) -> tuple[CohortMemory, ...]:
         """Return a copy of what the adviser remembers."""

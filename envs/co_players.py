@@ -7,8 +7,9 @@ worlds begin and end together there is one cohort and one call per strategy and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,12 +85,28 @@ class CoPlayers:
             action: (B, F, ACTIONS_W), written at their rows.
             worlds: those that have just begun, if only they are asked.
         """
+        for cohort, at, live in self._asked(worlds):
+            action[live] = cohort.population.act(observation[at], mask[at])[cohort.live]
+
+    def alternatives(
+        self, observation: NDArray[np.float32], mask: NDArray[np.bool_], shift_eur_per_mwh: float, out: NDArray[np.float64],
+        worlds: Ints | None = None,
+    ) -> None:  # fmt: skip
+        """Write what they would have decided in the last `act` at other prices (`Population.alternatives`).
+
+        Args:
+            observation, mask, worlds: of that call.
+            shift_eur_per_mwh: by how much prices are lower, and higher.
+            out: (B, F, 2, ACTIONS_W), written at their rows.
+        """
+        for cohort, at, live in self._asked(worlds):
+            out[live] = cohort.population.alternatives(observation[at], mask[at], shift_eur_per_mwh)[cohort.live]
+
+    def _asked(self, worlds: Ints | None) -> Iterator[tuple[Cohort, Any, Any]]:
+        """Return the cohorts that are asked, where their worlds stand, and where those stand that have not left."""
         for cohort in self._cohorts:
-            if worlds is not None and not np.isin(cohort.worlds, worlds).all():
-                continue
-            at = np.ix_(cohort.worlds, self.rows)
-            decided = cohort.population.act(observation[at], mask[at])
-            action[np.ix_(cohort.worlds[cohort.live], self.rows)] = decided[cohort.live]
+            if worlds is None or np.isin(cohort.worlds, worlds).all():
+                yield cohort, np.ix_(cohort.worlds, self.rows), np.ix_(cohort.worlds[cohort.live], self.rows)
 
     def snapshot(self) -> tuple[CohortMemory, ...]:
         """Return a copy of what all of them remember."""

@@ -70,6 +70,8 @@ class EnvConfig(Record):
             decision is a change of it (`stacking.envs.advice`); with all changes 0 the learner plays that strategy.
         reach: decision -> how far a change of 1 leads, in the numbers of -1..1 that a decision has without advice; 0 leaves it to
             the adviser and closes it for the learner.
+        steer_eur_per_mwh: by how much a change of -1 and of 1 lowers and raises the intraday prices by which the adviser trades,
+            in place of changing its power by a reach; what it would trade then is observed. 0: not.
         mask_seen: what is open is part of the observation, so that a policy finds there what it may decide.
         risk_weight, risk_tail_frac, risk_threshold_eur: of the risk-aware reward.
         levels: number of levels of each decision: actions are whole numbers then (MultiDiscrete).
@@ -106,6 +108,7 @@ class EnvConfig(Record):
     reward_baseline: Text = "none"
     advice: Text | None = None
     reach: Mapping[str, Reach] = Field(default_factory=dict)
+    steer_eur_per_mwh: Annotated[float, Field(ge=0, le=200)] = 0.0
     mask_seen: StrictBool = False
     risk_weight: Fraction = 0.5
     risk_tail_frac: Annotated[float, Field(gt=0, le=1)] = 0.05
@@ -129,6 +132,8 @@ class EnvConfig(Record):
             )
         if self.reach and self.advice is None:
             raise ValueError("reach goes with advice: without it a decision is no change of anything")
+        if self.steer_eur_per_mwh and self.advice is None:
+            raise ValueError("steer_eur_per_mwh goes with advice: it moves prices of an adviser")
         unknown = [name for name in self.reach if name not in ACTION_NAMES]
         if unknown:
             raise ValueError(f"reach names no decision: {unknown[0]}; decisions are {', '.join(ACTION_NAMES)}")

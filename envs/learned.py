@@ -14,6 +14,7 @@ from stacking.build import build
 from ..agents.parameters import read_tuned, shipped_parameters
 from ..agents.strategies import Strategy, load_strategy, make_strategy
 from ..agents.strategies.base import BoolArray, FloatArray, Seed
+from .advice import numbers_where_named, shown_alternatives
 from .network import ACTIVATIONS, forward
 from .policy import Policy, load_policy, policy_path
 from .scaling import to_changed, to_numbers, to_physical, to_seen
@@ -60,10 +61,17 @@ class Learned:
         fixed = np.tile(self._fixed, (n, 1))
         seen, is_open = self._seen(observation, mask, rows, fixed)
         advised, parts = np.zeros((1, n, v.ACTIONS_W)), [seen]
+        alternatives = np.full((1, n, 2, v.ACTIONS_W), np.nan)
         if self._adviser is not None:
             advice, adviser = self._adviser.act(observation, mask, state.adviser)
-            self._to_numbers(np.ascontiguousarray(advice, np.float64), observation, mask, self._bounds, self._prices, advised[0])
+            advised[0] = self._numbers(advice, observation, mask)
             parts.append(advised[0].astype(np.float32))
+            if self.policy.card.steer_eur_per_mwh > 0.0:
+                named = self._adviser.alternatives(observation, mask, adviser, self.policy.card.steer_eur_per_mwh)  # type: ignore[attr-defined]
+                for k in range(2):
+                    numbers = numbers_where_named(named[:, k], lambda action: self._numbers(action, observation, mask))
+                    alternatives[0, :, k] = numbers
+                parts.append(shown_alternatives(alternatives[0]).astype(np.float32))
             is_open = is_open & (self._reach > 0.0)
             state = LearnedState(adviser)
         if self.policy.card.mask_seen:
@@ -72,11 +80,17 @@ class Learned:
         fault, clipped = np.zeros(3, np.int64), np.zeros((1, n), np.int64)
         if self._adviser is not None:
             changed = np.zeros_like(given)
-            self._to_changed(given, advised, self._reach, is_open[None], changed, fault)
+            self._to_changed(given, advised, self._reach, alternatives, is_open[None], changed, fault)
             given = changed
         action = np.zeros((1, n, v.ACTIONS_W))
         self._to_physical(given, observation[None], mask[None], rows, fixed, self._bounds, self._prices, action, clipped, fault)
         return action[0], state
+
+    def _numbers(self, action: FloatArray, observation: FloatArray, mask: BoolArray) -> NDArray[np.float64]:
+        """Return the numbers of -1..1 of decisions in physical units, (n, ACTIONS_W)."""
+        out = np.zeros((len(action), v.ACTIONS_W))
+        self._to_numbers(np.ascontiguousarray(action, np.float64), observation, mask, self._bounds, self._prices, out)
+        return out
 
     def _seen(self, observation: FloatArray, mask: BoolArray, rows: Any, fixed: FloatArray) -> tuple[Any, BoolArray]:
         """Return what the rows see, scaled (n, OBSERVATIONS_W), and which decisions are theirs."""

@@ -23,6 +23,7 @@ from ..agents.strategies import ACTION_LAYOUT
 from .archive import DamagedError, is_writable, read_archive, write_archive
 from .network import ACTIVATIONS
 from .scaling import PRICE_W
+from .spaces import seen_width
 
 FLOAT = NDArray[np.float64]
 FORMAT = 1
@@ -42,7 +43,8 @@ class Card(Record):
         name: as a strategy.
         algorithm, env, seed, steps: how it was learned; made_by: the command.
         settings: of the environment in which it was learned, as far as they are text and numbers.
-        advice, advice_parameters: the strategy whose decisions it changes, None if it decides alone; reach: how far.
+        advice, advice_parameters: the strategy whose decisions it changes, None if it decides alone; how far: reach and
+            steer_eur_per_mwh.
         mask_seen: whether the mask is part of what it sees.
         head: `clipped`: outputs are numbers, cut to -1..1; `tanh`: their tanh is; `levels`: the largest of each decision's
             outputs among those that may be chosen.
@@ -67,6 +69,7 @@ class Card(Record):
     advice: Text | None = None
     advice_parameters: dict[str, float] = Field(default_factory=dict)
     reach: tuple[float, ...]
+    steer_eur_per_mwh: float = 0.0
     mask_seen: bool = True
     head: Literal["clipped", "tanh", "levels"]
     levels: int | None = None
@@ -163,7 +166,7 @@ def _check_layout(file: Path, data: dict[str, Any]) -> None:
 def _check_network(file: Path, policy: Policy) -> None:
     """Check that the arrays are what the card says."""
     card, pairs = policy.card, list(zip(policy.card.sizes[:-1], policy.card.sizes[1:], strict=True))
-    seen = len(observation_layout().fields) + ACTIONS_W * ((card.advice is not None) + card.mask_seen)
+    seen = seen_width(card.advice is not None, card.steer_eur_per_mwh, card.mask_seen)
     wanted = {"weights": sum(a * b for a, b in pairs), "biases": sum(b for _, b in pairs)}
     for name, size in wanted.items():
         array = getattr(policy, name)

@@ -199,13 +199,39 @@ def to_physical(
                     action[b, row, k] = price
 
 
-def to_changed(given: Any, advised: Any, reach: Any, is_open: Any, out: Any, fault: Any) -> None:
+@law
+def between(advice: float, low: float, high: float, change: float) -> float:
+    """Return the number that lies `change` of the way from an advice to what is decided at higher prices, or at lower ones.
+
+    advice + change x (high - advice) for a change above 0, advice + change x (advice - low) below.
+
+    >>> between(0.0, -0.5, 1.0, 0.5), between(0.0, -0.5, 1.0, -1.0)
+    (0.5, -0.5)
+    """
+    return advice + change * (high - advice if change > 0.0 else advice - low)
+
+
+@law
+def change_between(number: float, advice: float, low: float, high: float) -> float:
+    """Return the change of -1..1 that leads to a number between an advice and its alternatives, or nearest to it.
+
+    >>> change_between(0.5, 0.0, -0.5, 1.0), change_between(-2.0, 0.0, -0.5, 1.0), change_between(0.3, 0.0, 0.0, 0.0)
+    (0.5, -1.0, 0.0)
+    """
+    away = number - advice
+    if away * (high - advice) > 0.0:
+        return min(away / (high - advice), 1.0)
+    return -min(away / (low - advice), 1.0) if away * (low - advice) > 0.0 else 0.0
+
+
+def to_changed(given: Any, advised: Any, reach: Any, alternatives: Any, is_open: Any, out: Any, fault: Any) -> None:
     """Write the numbers of decisions that are changes of what an adviser decides.
 
     Args:
         given: (world, learner, ACTIONS_W) changes of -1..1.
         advised: (world, learner, ACTIONS_W) numbers of the adviser's decisions.
         reach: (ACTIONS_W,) how far a change of 1 leads.
+        alternatives: (world, learner, 2, ACTIONS_W) numbers to which a change of -1 and of 1 leads instead, NaN where none.
         is_open: (world, learner, ACTIONS_W) decisions that are the learner's; the others stay as advised.
         out: (world, learner, ACTIONS_W), written.
         fault: as in `to_physical`.
@@ -220,7 +246,11 @@ def to_changed(given: Any, advised: Any, reach: Any, is_open: Any, out: Any, fau
                     if not (-1.0 <= x <= 1.0):
                         fault[0], fault[1], fault[2] = b, i, k
                         return
-                    out[b, i, k] = changed(advised[b, i, k], x, reach[k])
+                    low, high = alternatives[b, i, 0, k], alternatives[b, i, 1, k]
+                    if low == low:  # no NaN
+                        out[b, i, k] = between(advised[b, i, k], low, high, x)
+                    else:
+                        out[b, i, k] = changed(advised[b, i, k], x, reach[k])
 
 
 def to_numbers(action: Any, observation: Any, mask: Any, bounds: Any, prices: Any, out: Any) -> None:

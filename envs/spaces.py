@@ -24,6 +24,7 @@ from stacking.compile import Compiled
 from stacking.layout import Field
 from stacking.portfolio import Portfolio
 
+from .advice import STEERED
 from .config import EnvConfig
 from .scaling import NEXT_DAY, PRICE_UNIT, plain, squashed
 
@@ -162,14 +163,20 @@ def _series(name: str) -> tuple[str, int | None]:
 
 
 def observation_width(config: EnvConfig) -> int:
-    """Return the number of columns of an observation: the layout, advice, mask."""
-    return v.OBSERVATIONS_W + v.ACTIONS_W * ((config.advice is not None) + config.mask_seen)
+    """Return the number of columns of an observation: the layout, and what is seen beside it."""
+    return seen_width(config.advice is not None, config.steer_eur_per_mwh, config.mask_seen)
+
+
+def seen_width(advised: bool, steer_eur_per_mwh: float, mask_seen: bool) -> int:
+    """Return the number of columns of the layout, an advice, its alternatives (low, high of each in `STEERED`), and a mask."""
+    return v.OBSERVATIONS_W + v.ACTIONS_W * (advised + mask_seen) + 2 * len(STEERED) * (steer_eur_per_mwh > 0.0)
 
 
 def observation_space(portfolio: Portfolio, config: EnvConfig) -> spaces.Box:
     """Return the scaled observation of a portfolio as a flat float32 box; bounds that the layout does not know are infinite."""
     fields = v.observation_layout().fields
-    more = [(-1.0, 1.0)] * (v.ACTIONS_W if config.advice else 0) + [(0.0, 1.0)] * (v.ACTIONS_W if config.mask_seen else 0)
+    masked = v.ACTIONS_W if config.mask_seen else 0
+    more = [(-1.0, 1.0)] * (observation_width(config) - v.OBSERVATIONS_W - masked) + [(0.0, 1.0)] * masked
     low = [scale_of(f).shown(f.low, portfolio) for f in fields] + [bound[0] for bound in more]
     high = [scale_of(f).shown(f.high, portfolio) for f in fields] + [bound[1] for bound in more]
     return spaces.Box(np.array(low, np.float32), np.array(high, np.float32), dtype=np.float32)

@@ -19,12 +19,12 @@ from stacking.engine import Engine, Snapshot
 from stacking.errors import StackingError
 
 from ..agents.consent import FspChoice
-from .advice import Advice, reach_of
+from .advice import Advice, numbers_where_named, reach_of, shown_alternatives
 from .co_players import CohortMemory, CoPlayers
 from .config import MARKETS, EnvConfig
 from .learned import named_strategy
 from .rewards import Rewards
-from .scaling import change_of, to_changed, to_numbers, to_physical, to_seen
+from .scaling import change_between, change_of, to_changed, to_numbers, to_physical, to_seen
 from .scenarios import ScenarioStreams
 from .scene import build_scene
 from .spaces import level_counts, level_masks, level_numbers, market_columns, observation_width, price_table, scales_of
@@ -94,12 +94,18 @@ class Worlds:
         self.seen = np.zeros((b, n, observation_width(self.config)), np.float32)
         self.is_open = np.zeros((b, n, v.ACTIONS_W), np.bool_)
         self.advised, self.reach = np.zeros((b, n, v.ACTIONS_W)), reach_of(self.config.reach)
+        self.alternatives = np.full((b, n, 2, v.ACTIONS_W), np.nan)
         self._decided = np.zeros_like(self.advised)
 
     def _adviser(self, worlds: int) -> Advice:
         names = [p.name for p in self.scene.portfolios]
         assert self.config.advice is not None
-        return Advice(named_strategy(self.config.advice), self.rows, names, self.engine.compiled.layout, worlds)
+        advice = Advice(named_strategy(self.config.advice), self.rows, names, self.engine.compiled.layout, worlds)
+        if self.config.steer_eur_per_mwh > 0.0 and not advice.has_alternatives:
+            raise StackingError("This adviser does not say what it would do at other prices.", place="environment",
+                                key="steer_eur_per_mwh", value=self.config.steer_eur_per_mwh, allowed="0 with it",
+                                remedy="Take rebid, overbook or stacked, or add a method `alternatives`.")  # fmt: skip
+        return advice
 
     # ---- which decisions are whose ---------------------------------------------------------------------------------------
     def choose(self, choices: Mapping[str, FspChoice | str | None]) -> None:
@@ -150,7 +156,7 @@ class Worlds:
         if self._numbers is not None:
             given = self._from_levels(given)
         if self.advice is not None:
-            self._to_changed(given, self.advised, self.reach, self.is_open, self._decided, self._fault)
+            self._to_changed(given, self.advised, self.reach, self.alternatives, self.is_open, self._decided, self._fault)
             if self._fault[0] >= 0:
                 self._raise_fault(given)
             given = self._decided
@@ -172,14 +178,21 @@ class Worlds:
                       k.sources, k.runs, self._last, self._known, self.seen, self.is_open)  # fmt: skip
         if self.advice is not None:
             self.advised = self._numbers_of(self.advice.look(e.observation, e.mask, worlds))
+            if self.config.steer_eur_per_mwh > 0.0:
+                named = self.advice.alternatives(e.observation, e.mask, self.config.steer_eur_per_mwh, worlds)
+                for k in range(2):
+                    self.alternatives[:, :, k] = numbers_where_named(named[:, :, k], self._numbers_of)
             self.is_open &= self.reach > 0.0
         self._show_more()
 
     def _show_more(self) -> None:
-        """Write advice and mask behind the layout."""
+        """Write advice, its alternatives and the mask behind the layout."""
         at = v.OBSERVATIONS_W
         if self.advice is not None:
             self.seen[..., at : at + v.ACTIONS_W] = self.advised
+            if self.config.steer_eur_per_mwh > 0.0:
+                shown = shown_alternatives(self.alternatives)
+                self.seen[..., at + v.ACTIONS_W :][..., : shown.shape[-1]] = shown
         if self.config.mask_seen:
             self.seen[..., -v.ACTIONS_W :] = self.is_open
 
@@ -204,7 +217,11 @@ class Worlds:
         numbers = self._numbers_of(action)
         if self.advice is None:
             return numbers
-        return np.where(self.is_open, _changes_of(numbers, self.advised, self.reach), 0.0)
+        named = ~np.isnan(self.alternatives)
+        low, high = np.moveaxis(np.where(named, self.alternatives, 0.0), 2, 0)
+        steered = _changes_between(numbers, self.advised, low, high)
+        changes = np.where(named[:, :, 0], steered, _changes_of(numbers, self.advised, self.reach))
+        return np.where(self.is_open, changes, 0.0)
 
     def _numbers_of(self, action: FLOAT) -> FLOAT:
         observation, mask = self.physical
@@ -218,7 +235,7 @@ class Worlds:
     def snapshot(self) -> Moment:
         """Return a copy of everything that changes."""
         arrays = {"seeds": self.streams.seeds, "drawn": self.streams.drawn, "fixed": self._fixed, "clipped": self.clipped}
-        arrays["advised"] = self.advised
+        arrays["advised"], arrays["alternatives"] = self.advised, self.alternatives
         adviser = () if self.advice is None else self.advice.snapshot()
         copies = {name: array.copy() for name, array in arrays.items()}
         return Moment(self.engine.snapshot(), self.others.snapshot(), adviser, copies)
@@ -237,6 +254,7 @@ class Worlds:
         adviser, self.advice = self.advice, None  # it has looked already
         self.look()
         self.advice, self.advised = adviser, moment.arrays["advised"].copy()
+        self.alternatives = moment.arrays["alternatives"].copy()
         if adviser is not None:
             adviser.restore(moment.adviser)
             self.is_open &= self.reach > 0.0
@@ -265,6 +283,7 @@ class Worlds:
 
 
 _changes_of = np.vectorize(change_of, otypes=[np.float64])
+_changes_between = np.vectorize(change_between, otypes=[np.float64])
 
 
 def fixed_decisions(config: EnvConfig, choice: FspChoice | None) -> FLOAT:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .base import BoolArray, FloatArray, Seed, check_parameters, tunable
-from .two_markets import StackState, Terms, decide, start
+from .two_markets import StackState, Terms, alternatives, decide, start
 
 
 def markup() -> Any:
@@ -44,6 +44,10 @@ class AllMarkets(ABC):
     def act(self, observation: FloatArray, mask: BoolArray, state: StackState) -> tuple[FloatArray, StackState]:
         """Follow the law of all markets with these terms."""
         return decide(observation, mask, state, self.terms())
+
+    def alternatives(self, observation: FloatArray, mask: BoolArray, state: StackState, shift_eur_per_mwh: float) -> FloatArray:
+        """Return what `act` would have decided at lower and higher intraday prices (`two_markets.alternatives`)."""
+        return alternatives(observation, mask, state, self.terms(), shift_eur_per_mwh)
 
     def _terms(self, mfrr_markup: float, **own: Any) -> Terms:
         """Return the terms that all share, a mark-up, and what a player has of its own."""

@@ -78,8 +78,7 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     action[:, at.DA_VOLUME_FRAC] = terms.da_volume_frac
     action[:, at.DA_MIN_SPREAD] = day_ahead_min_spread(seen)
     action[:, at.DA_END_CONTENT_FRAC] = END_CONTENT_FRAC
-    wanted_mw = repair_mw(seen, curves[:, 1], terms.id_sell_margin, terms.id_buy_margin)
-    action[:, at.ID_POWER_FRAC] = intraday_share(wanted_mw, seen, terms.id_reserve_frac)
+    action[:, at.ID_POWER_FRAC] = trade_intraday(seen, curves, terms)
     if mask[:, at.LFM_OFFER : at.LFM_OFFER + 4].any():  # one tick in four
         offer_locally(action, observation, seen, curves[:, 2], coordinated, sees_sales, terms)
         local = slice(at.LFM_OFFER, at.LFM_OFFER + 4)
@@ -95,6 +94,28 @@ def decide(observation: FloatArray, mask: BoolArray, state: StackState, terms: T
     block_end = seen.hours_to_end[:, None] - (LOCAL_LEAD + MTU_PER_HOUR) * MTU_H
     exposed_until = np.where(offered, block_end, state.exposed_until)
     return action, StackState(hour, curves, start_mwh, exposed_until, coordinated, sells_locally)
+
+
+def trade_intraday(seen: Seen, curves: FloatArray, terms: Terms, shift: float = 0.0) -> FloatArray:
+    """Return id_power_frac, (n,), at prices of t+4 that are `shift` EUR/MWh higher: it sells more then, and buys less."""
+    wanted_mw = repair_mw(seen, curves[:, 1], terms.id_sell_margin - shift, terms.id_buy_margin + shift)
+    return intraday_share(wanted_mw, seen, terms.id_reserve_frac)
+
+
+def alternatives(observation: FloatArray, mask: BoolArray, state: StackState, terms: Terms, shift: float) -> FloatArray:
+    """Return what `decide` would have decided at intraday prices lower and higher by `shift`, (n, 2, ACTIONS_W), NaN elsewhere.
+
+    Args:
+        observation, mask: of the tick that was decided.
+        state: as it was returned then.
+        terms: likewise.
+        shift: EUR/MWh.
+    """
+    seen, out = look(observation), np.full((len(observation), 2, at.ACTIONS_W), np.nan)
+    for k, sign in enumerate((-1.0, 1.0)):
+        traded = trade_intraday(seen, state.curves, terms, sign * shift)
+        out[:, k, at.ID_POWER_FRAC] = np.where(mask[:, at.ID_POWER_FRAC], traded, 0.0)
+    return out
 
 
 def renew(seen: Seen, state: StackState, terms: Terms) -> tuple[FloatArray, FloatArray, FloatArray]:

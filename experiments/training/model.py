@@ -148,8 +148,8 @@ def to_policy(
     card = Card(
         layout_hash=layout_hash(), layout_version=LAYOUT_VERSION, name=name, algorithm=training.algorithm, env=env, seed=seed,
         steps=int(model.num_timesteps), made_by=made_by, settings=plain_settings(config), advice=advice,
-        advice_parameters=advised_with,
-        reach=tuple(float(x) for x in worlds.reach), mask_seen=config.mask_seen, head=kind.head, levels=config.levels,
+        advice_parameters=advised_with, reach=tuple(float(x) for x in worlds.reach), steer_eur_per_mwh=config.steer_eur_per_mwh,
+        mask_seen=config.mask_seen, head=kind.head, levels=config.levels,
         activation=training.network.activation, sizes=sizes, bounds=(tuple(low_high[0].tolist()), tuple(low_high[1].tolist())),
         prices=tuple(tuple(row) for row in price_table(worlds.engine.compiled).tolist()),
         fixed={n: float(x) for n, x in zip(ACTION_LAYOUT.names, fixed, strict=True) if not np.isnan(x)},

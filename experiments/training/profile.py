@@ -30,7 +30,7 @@ Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=2, le=10_000, strict=True)]
 Days = Annotated[int, Field(ge=1, le=62, strict=True)]
 GIVEN = ("learners", "co_players", "split", "library")  # settings that are not those of a profile
-LEARNING = ("reward", "reward_baseline", "advice", "reach", "mask_seen", "levels", "risk_threshold_eur")
+LEARNING = ("reward", "reward_baseline", "advice", "reach", "steer_eur_per_mwh", "mask_seen", "levels", "risk_threshold_eur")
 
 KEPT_SEED, REPORT_SEED = 2, 3
 """Seeds of validation scenarios. Within a training policies are chosen on those of seed 1 (`validation.SPLIT_SEED`); whether a

@@ -42,7 +42,13 @@ def test_gymnasium_finds_nothing(name: str, portfolio: str) -> None:
     check_env(env.unwrapped, skip_render_check=portfolio != "default")
 
 
-ADVISED: dict[str, Any] = {"advice": "stacked", "mask_seen": True, "reward": "marked", "reward_baseline": "rebid"}
+ADVISED: dict[str, Any] = {
+    "advice": "stacked",
+    "steer_eur_per_mwh": 20.0,
+    "mask_seen": True,
+    "reward": "marked",
+    "reward_baseline": "rebid",
+}
 VARIANTS = ({"levels": 5}, {"info": "full", "reward": "award"}, {"co_players": {"rebid": 2}}, ADVISED, ADVISED | {"levels": 5})
 
 

@@ -49,7 +49,7 @@ def test_nothing_later_than_now_is_seen(lib, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["stacking/NorFlexEam-v0", "stacking/ParallelAdjusted-v0", "stacking/OneNetHu-v0"])
 def test_advice_tells_nothing_of_later(lib, name: str) -> None:
-    compared, wrong, after, accepted = compare(lib, name, advice="stacked", mask_seen=True)
+    compared, wrong, after, accepted = compare(lib, name, advice="stacked", steer_eur_per_mwh=20.0, mask_seen=True)
     assert wrong == 0
     assert compared > 5000
     assert after > 150

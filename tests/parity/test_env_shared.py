@@ -28,7 +28,7 @@ def shared(rows: int, **settings: Any) -> SharedVectorEnv:
     [
         ({"portfolio": FOUR, "library": uneven(4), "info": "full"}, 4),
         ({"portfolio": FOUR, "library": uneven(4), "learners": TWO, "co_players": "rebid", "advice": "rebid",
-          "mask_seen": True, "reward_baseline": "rebid", "reward": "marked"}, 2),
+          "steer_eur_per_mwh": 10.0, "mask_seen": True, "reward_baseline": "rebid", "reward": "marked"}, 2),
         ({"population": "mixed:3", "days": 1, "scenarios": 6, "levels": 5}, 3),
     ],
 )  # fmt: skip

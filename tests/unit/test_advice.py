@@ -10,9 +10,10 @@ import pytest
 
 from stacking import layout as v
 from stacking import state as s
+from stacking.agents.strategies import make_strategy, one_by_row, values_of
 from stacking.envs.advice import REACHES, reach_of
 from stacking.envs.learned import named_strategy
-from stacking.envs.scaling import change_of, changed
+from stacking.envs.scaling import between, change_between, change_of, changed
 from stacking.errors import StackingError
 
 from ..env_toy import ID, library, lively, same, single, uneven, vector
@@ -75,6 +76,52 @@ def test_advice_and_mask_stand_behind_the_layout_and_decisions_are_changes() -> 
     assert env.observation_space.contains(seen)
 
 
+def test_a_steered_change_leads_to_what_the_adviser_does_at_other_prices() -> None:
+    shift, met, kept, values = 20.0, 0, 0, values_of(named_strategy("rebid"))
+    env = single(**SETTINGS, steer_eur_per_mwh=shift)
+    seen, _ = env.reset(options={"scenario": 2})
+    assert env.observation_space.shape == seen.shape == (v.OBSERVATIONS_W + 2 * v.ACTIONS_W + 2,)
+    sisters, states = [], []
+    for sign in (-1.0, 1.0):  # prices that are lower, and higher
+        sister = one_by_row([make_strategy("rebid", **values)], np.zeros(1, np.int64))
+        object.__setattr__(sister, "id_sell_margin_eur_per_mwh", values["id_sell_margin_eur_per_mwh"] - sign * shift)
+        object.__setattr__(sister, "id_buy_margin_eur_per_mwh", values["id_buy_margin_eur_per_mwh"] + sign * shift)
+        sisters.append(sister)
+        states.append(sister.start(1, 0))
+    for tick in range(140):
+        observation, mask = env.worlds.physical
+        wanted = np.zeros(2)
+        for k in range(2):
+            decided, states[k] = sisters[k].act(observation[0], mask[0], states[k])
+            wanted[k] = decided[0, v.ID_POWER_FRAC]
+        advice, shown = seen[v.OBSERVATIONS_W + v.ID_POWER_FRAC], seen[v.OBSERVATIONS_W + v.ACTIONS_W :][:2]
+        assert shown == pytest.approx(wanted, abs=1e-6)
+        assert wanted[0] - 1e-9 <= advice <= wanted[1] + 1e-6
+        change = lively(np.random.default_rng(tick))
+        seen, _, _, _, _ = env.step(change)
+        x = float(change[v.ID_POWER_FRAC]) if mask[0, 0, v.ID_POWER_FRAC] else 0.0
+        decided = env.worlds._decided[0, 0, v.ID_POWER_FRAC]
+        assert decided == pytest.approx(between(float(advice), *wanted, x), abs=1e-6)
+        met, kept = met + (abs(decided - advice) > 1e-3), kept + (wanted[0] == wanted[1])
+    assert met > 10
+    assert kept > 5  # nothing is traded whatever is changed
+
+
+def test_a_steered_decision_is_found_again() -> None:
+    env, met = single(**SETTINGS, steer_eur_per_mwh=20.0), 0
+    env.reset(options={"scenario": 2})
+    for tick in range(100):
+        change = 0.9 * lively(np.random.default_rng(tick))
+        change[v.LFM_SHARE_UP :] = 0.0
+        advised, others = env.worlds.advised[0, 0], env.worlds.alternatives[0, 0, :, v.ID_POWER_FRAC].copy()
+        env.step(change)
+        wanted = env.worlds._decided[0, 0, v.ID_POWER_FRAC]
+        found = change_between(wanted, advised[v.ID_POWER_FRAC], *others)
+        assert between(advised[v.ID_POWER_FRAC], *others, found) == pytest.approx(wanted, abs=1e-9)
+        met += abs(found) > 0.01
+    assert met > 10
+
+
 def test_numbers_of_is_the_change_that_leads_to_a_decision() -> None:
     env = single(**{**SETTINGS, "reach": {"id_power_frac": 2.0}})
     env.reset(options={"scenario": 2})
@@ -86,8 +133,9 @@ def test_numbers_of_is_the_change_that_leads_to_a_decision() -> None:
     assert number == pytest.approx(change_of(-0.25, env.worlds.advised[0, 0, v.ID_POWER_FRAC], 2.0), abs=0.2)
 
 
-def test_the_vector_face_is_the_single_one_also_where_rows_end_at_different_times() -> None:
-    settings = {**SETTINGS, "library": uneven()}
+@pytest.mark.parametrize("steer", [0.0, 20.0])
+def test_the_vector_face_is_the_single_one_also_where_rows_end_at_different_times(steer: float) -> None:
+    settings = {**SETTINGS, "library": uneven(), "steer_eur_per_mwh": steer}
     own = vector(4, **settings)
     theirs = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make(ID, **settings)] * 4,
                                             autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP)  # fmt: skip
@@ -103,8 +151,9 @@ def test_the_vector_face_is_the_single_one_also_where_rows_end_at_different_time
     assert ended == 4
 
 
-def test_snapshots_go_on_identically() -> None:
-    env = single(**SETTINGS)
+@pytest.mark.parametrize("steer", [0.0, 20.0])
+def test_snapshots_go_on_identically(steer: float) -> None:
+    env = single(**SETTINGS, steer_eur_per_mwh=steer)
     env.reset(options={"scenario": 1})
     random = np.random.default_rng(2)
     actions = [0.5 * lively(random) for _ in range(100)]
@@ -159,6 +208,9 @@ def test_reaches_are_known_for_every_decision() -> None:
         ({"advice": "nobody"}, "nobody"),
         ({"reach": {"da_volume_frac": 0.5}, "advice": None}, "reach goes with advice"),
         ({"reach": {"everything": 0.5}}, "everything"),
+        ({"steer_eur_per_mwh": 5.0, "advice": None}, "steer_eur_per_mwh goes with advice"),
+        ({"steer_eur_per_mwh": 5.0, "advice": "lfm_only"}, "other prices"),
+        ({"steer_eur_per_mwh": -5.0}, "steer_eur_per_mwh"),
         ({"reach": {"da_volume_frac": 3.0}}, "da_volume_frac"),
     ],
 )

@@ -59,6 +59,7 @@ def test_what_is_written_reads_back(rebid: Episodes, file: Path) -> None:
 @pytest.mark.parametrize(("strategy", "more"), [
     ("rebid", {}), (None, {}), ("stacked", {"portfolio": "default", "co_players": {"rebid": 2}}),
     ("stacked", {"advice": "rebid", "mask_seen": True}),
+    ("stacked", {"advice": "rebid", "mask_seen": True, "steer_eur_per_mwh": 20.0}),
 ])  # fmt: skip
 def test_actions_played_again_give_the_same_rewards(strategy: str | None, more: dict, tmp_path: Path) -> None:
     made = record_episodes(ENV, episodes=2, strategy=strategy, seed=5, **{**SETTINGS, **more})

@@ -16,7 +16,7 @@ from stacking.agents.strategies import values_of
 from stacking.envs.learned import Learned, named_strategy
 from stacking.envs.network import RELU, TANH, forward
 from stacking.envs.policy import Card, Policy, layout_hash, load_policy, save_policy
-from stacking.envs.spaces import level_counts, price_table
+from stacking.envs.spaces import level_counts, price_table, seen_width
 from stacking.errors import StackingError
 from stacking.experiments.players import Mixed
 from stacking.experiments.runner import Contest, run
@@ -30,7 +30,7 @@ def policy(head: str = "clipped", *, advice: str | None = "rebid", seed: int = 3
     """Return a policy with random parameters that decides lively."""
     compiled = single(portfolio="battery", library=library()).engine.compiled
     outs = int(level_counts(5).sum()) if head == "levels" else v.ACTIONS_W
-    sizes = (v.OBSERVATIONS_W + v.ACTIONS_W * (2 if advice else 1), 16, 8, outs)
+    sizes = (seen_width(advice is not None, more.get("steer_eur_per_mwh", 0.0), True), 16, 8, outs)
     random = np.random.default_rng(seed)
     pairs = list(pairwise(sizes))
     weights = np.concatenate([random.normal(0.0, 1.0 / np.sqrt(a), a * b) for a, b in pairs])
@@ -64,10 +64,14 @@ def test_a_file_gives_the_policy_back_and_has_the_same_bytes(tmp_path: Path) -> 
     assert one.stat().st_size < 100_000
 
 
-@pytest.mark.parametrize(("head", "advice"), [("clipped", "rebid"), ("tanh", "rebid"), ("clipped", None), ("levels", "rebid")])
-def test_a_policy_earns_as_a_strategy_what_it_earns_in_the_environment(head: str, advice: str | None) -> None:
-    taught, rows = Learned(policy(head, advice=advice)), 6
-    settings: dict[str, Any] = {"levels": 5} if head == "levels" else {}
+@pytest.mark.parametrize(
+    ("head", "advice", "steer"),
+    [("clipped", "rebid", 0.0), ("tanh", "rebid", 0.0), ("clipped", None, 0.0), ("levels", "rebid", 0.0),
+     ("clipped", "stacked", 20.0), ("levels", "rebid", 20.0)],
+)  # fmt: skip
+def test_a_policy_earns_as_a_strategy_what_it_earns_in_the_environment(head: str, advice: str | None, steer: float) -> None:
+    taught, rows = Learned(policy(head, advice=advice, steer_eur_per_mwh=steer)), 6
+    settings: dict[str, Any] = {"steer_eur_per_mwh": steer, **({"levels": 5} if head == "levels" else {})}
     env = vector(rows, portfolio="battery", library=library(), advice=advice, mask_seen=True,
                  reach=dict.fromkeys(v.action_layout((0, 0), (0, 0)).names, 0.3) if advice else {}, **settings)  # fmt: skip
     seen, info = env.reset(options={"scenario": np.arange(rows)})
