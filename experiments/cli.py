@@ -134,7 +134,7 @@ def compare(
     prices: Prices = None, timezone: Timezone = None, world: World = None, portfolio: PortfolioFile = None,
     population: Population = None, network: NetworkName = None, consent: Consent = "own", pooling: Pooling = None,
     settings: Settings = None, parameters: Parameters = None,
-    tuned: Tuned = True, seed: Seed = 0, backend: Backend = "serial", time_limit: TimeLimit = 10.0, out: Out = None,
+    tuned: Tuned = None, seed: Seed = 0, backend: Backend = "serial", time_limit: TimeLimit = 10.0, out: Out = None,
     width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Compare strategies across market designs on the same scenarios, with intervals."""

@@ -35,7 +35,7 @@ def twins(
     others: Annotated[str, typer.Option(help="Consent of all others: own, always, never, break_even, ...")] = "own",
     strategy: Plays = None, seeds: Seeds = None, split: Split = None, days: Days = 7, portfolio: PortfolioFile = None,
     population: Population = None, network: NetworkName = None, pooling: Pooling = None, settings: Settings = None,
-    tuned: Tuned = True, seed: Seed = 0, backend: Backend = "serial",
+    tuned: Tuned = None, seed: Seed = 0, backend: Backend = "serial",
     width: Annotated[int | None, typer.Option(help="Columns of the text.")] = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Flip the consent of one FSP at a time on the same scenarios: what it earns, and what the others earn."""
@@ -68,7 +68,7 @@ def equilibrium(
     consent: Annotated[str, typer.Option(help="How those answer who consent: always, own, break_even, ...")] = "always",
     strategy: Plays = None, seeds: Seeds = None, split: Split = None, days: Days = 7, portfolio: PortfolioFile = None,
     population: Population = None, network: NetworkName = None, pooling: Pooling = None, settings: Settings = None,
-    tuned: Tuned = True, seed: Seed = 0, backend: Backend = "serial", as_json: Json = False,
+    tuned: Tuned = None, seed: Seed = 0, backend: Backend = "serial", as_json: Json = False,
 ) -> None:  # fmt: skip
     """Let types of FSP choose consent, own bids, both or neither in turn until nobody gains more than epsilon."""
     from ..agents.consent import scaled
@@ -110,10 +110,10 @@ def _game(design: str, strategy: str | None, **options: Any) -> Any:
     players = chosen_players(request)
     name = strategy or (MIXED if players.population else "stacked")
     if name == MIXED:
-        mixed = mixed_strategies(players, lambda own: one_strategy(own, tuned=request.tuned)[0])
+        mixed = mixed_strategies(players, lambda own: one_strategy(own, tuned=request.plays_tuned)[0])
         strategies, assignment = mixed.strategies, mixed.assignment
     else:
-        strategies = {name: one_strategy(name, tuned=request.tuned)[0]}
+        strategies = {name: one_strategy(name, tuned=request.plays_tuned)[0]}
         assignment = (name,) * len(players.portfolios)
     library = inputs.scenarios(request, request.split or "", players, SEEDS)
     ensure_compiled(request.backend, note)

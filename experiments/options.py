@@ -35,7 +35,10 @@ Consent = Annotated[str, typer.Option(help="own (the strategy decides), always, 
 Pooling = Annotated[bool | None, typer.Option("--pooling/--no-pooling", help="Pool bids that are forwarded.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="Override a value: rules.KEY=VALUE; may be repeated.")]
 Parameters = Annotated[list[str] | None, typer.Option("--parameters", help="File written by `stacking tune`; may be repeated.")]
-Tuned = Annotated[bool, typer.Option("--tuned/--defaults", help="Use the parameters that are shipped as tuned.")]
+Tuned = Annotated[
+    bool | None,
+    typer.Option("--tuned/--defaults", help="Use the parameters that are shipped as tuned. [tuned; defaults with --population]"),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of scenarios, search and bootstrap.")]
 Backend = Annotated[str, typer.Option(help="serial, parallel or python.")]
 Out = Annotated[str | None, typer.Option("--out", help="Folder for rows, table and manifest.")]

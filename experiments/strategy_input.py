@@ -34,7 +34,7 @@ def chosen_strategies(
     consent = consent_name(request.consent)
 
     def make(name: str) -> Strategy:
-        strategy = one_strategy(name, given, tuned=request.tuned)[0]
+        strategy = one_strategy(name, given, tuned=request.plays_tuned)[0]
         return strategy if strategy.name == REFERENCE else with_consent(strategy, consent)
 
     strategies: dict[str, Strategy | Mixed] = {}
@@ -49,7 +49,7 @@ def chosen_strategies(
                 [own.partition("[")[0] for own in strategy.strategies],
             )
         else:
-            bare, origin = one_strategy(spec, given, tuned=request.tuned)
+            bare, origin = one_strategy(spec, given, tuned=request.plays_tuned)
             strategy, values, names = bare, values_of(bare), [bare.name]
             strategy = bare if bare.name == REFERENCE else with_consent(bare, consent)
         label = MIXED if spec == MIXED else names[0]

@@ -125,12 +125,12 @@ def _split(chosen: Strategy | Mixed, players: Players, setting: Setting) -> Mixe
 
 def _with_parameters(setting: Setting, name: str) -> Strategy:
     """Return a strategy whose given parameters replace the tuned ones or the defaults."""
-    strategy, _ = one_strategy(name, tuned=setting.tuned)
+    strategy, _ = one_strategy(name, tuned=setting.plays_tuned)
     known = {p.name for p in parameters_of(strategy)}
     given = {key: float(value) for key, value in setting.parameters.items() if key in known}
     if not given:
         return strategy
-    base = shipped_parameters(name) if setting.tuned and ":" not in name else {}
+    base = shipped_parameters(name) if setting.plays_tuned and ":" not in name else {}
     return one_strategy(name, values={**base, **given})[0]
 
 

@@ -103,7 +103,7 @@ def equal_values(axes: int, points: Sequence[Point], marks: Sequence[str]) -> It
 
 def _parameters(setting: Setting) -> list[tuple[str, float]]:
     """Return the parameters that differ from the defaults, tuned ones where they are used."""
-    tuned = shipped_parameters(setting.strategy) if setting.tuned and ":" not in setting.strategy else {}
+    tuned = shipped_parameters(setting.strategy) if setting.plays_tuned and ":" not in setting.strategy else {}
     return sorted({**tuned, **{name: float(value) for name, value in setting.parameters.items()}}.items())
 
 

@@ -14,6 +14,7 @@ from stacking.errors import StackingError
 from ...agents.consent import FspChoice
 from ..compare import DIFFERENCE, HOLM, METRICS, TAIL
 from ..fsp_types import TypeRule
+from ..request import plays_tuned
 from ..runner import REFERENCE
 
 FOLDER = Path(__file__).parent
@@ -40,7 +41,7 @@ class Setting(Record):
     consent: Text = "own"
     consent_share: Fraction | None = None  # share of the FSPs that always consent; the others never do
     depth_factor: Positive = 1.0  # of the balancing market: its need and other people's supply, at unchanged prices
-    tuned: StrictBool = True
+    tuned: StrictBool | None = None  # None: not for populations
     split: Literal["train", "validation", "test"] = "validation"
     days: Annotated[int, Field(ge=1, le=366, strict=True)] = 2
     seeds: Annotated[int, Field(ge=2, le=10_000, strict=True)] = 30  # scenarios of a cell
@@ -55,6 +56,11 @@ class Setting(Record):
         if self.strategy == REFERENCE:
             raise ValueError(f"strategy = '{REFERENCE}' is the reference that is subtracted; it always runs")
         return self
+
+    @property
+    def plays_tuned(self) -> bool:
+        """Return whether strategies play the parameters that are shipped as tuned."""
+        return plays_tuned(self.tuned, self.population)
 
 
 AXIS_FIELDS = ("design", "strategy", "population", "network", "world", "consent", "consent_share", "depth_factor", "seed")
