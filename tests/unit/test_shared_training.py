@@ -21,7 +21,7 @@ from stacking.experiments.training.record import Training, training
 from stacking.experiments.training.train import Trainer
 from stacking.experiments.training.validation import Validation, episodes
 
-ENV = {"design": "norflex_eam", "portfolio": None, "population": "mixed:2", "days": 1, "scenarios": 4}
+ENV = {"design": "norflex_eam", "portfolio": None, "population": "mixed:2", "population_seed": 14, "days": 1, "scenarios": 4}
 SMALL = (
     "learners='shared'", "rows=4", "leg_steps=40", "steps=320", "evaluate_legs=2", "validation_scenarios=3", "validation_days=1",
     "parameters.n_steps=20", "parameters.batch_size=40", "parameters.n_epochs=2", "parameters.learning_rate=0.01",
