@@ -40,9 +40,9 @@ HIGH = np.array(ACTION_LAYOUT.high)
 class Strategy(Protocol):
     """Decides for n portfolios at once; a single agent is n = 1; reads nothing but its arguments.
 
-    Optional: `by_row = True` in the class says that parameters may be arrays with a value per row (`one_by_row`), a method
-    `alternatives(observation, mask, state, shift_eur_per_mwh)` what `act` would have decided at prices lower and higher by a shift,
-    (n, 2, ACTIONS_W), NaN where it says nothing; `state` is what `act` returned.
+    Optional: `by_row = True` in the class says that parameters may be arrays with a value per row (`one_by_row`). A method
+    `alternatives(observation, mask, state, shift_eur_per_mwh)` says what `act` would have decided at prices lower and higher by
+    a shift, (n, 2, ACTIONS_W), NaN where it says nothing; `state` is what `act` returned.
     """
 
     @property
