@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stacking.agents.strategies import make_strategy
+from stacking.agents.parameters import shipped_parameters
+from stacking.agents.strategies import make_strategy, values_of
 from stacking.catalogue import default_portfolios, load_design
 from stacking.errors import StackingError
 from stacking.experiments import compare, groups, inputs, players, report, rows, runner, stats, store, tables
+from stacking.experiments.request import Request
 from stacking.experiments.rows import CASH_COLUMNS, ENERGY_COLUMNS, MARKET_COLUMNS, REFUSED_COLUMNS
 from stacking.experiments.stats import Interval
+from stacking.experiments.strategy_input import chosen_strategies
 from stacking.network import compile_network
 from stacking.scenario import generate, scenario_keys
 
@@ -462,3 +465,17 @@ def test_the_reference_buys_what_cars_and_loads_use(finished: report.Comparison)
     assert not idle[["offered_lfm_mwh", "offered_mfrr_mwh", "cash_id_eur", "load_starts_count"]].to_numpy().any()
     bought = idle["cash_da_eur"] + idle["cash_imbalance_eur"]
     assert (bought.abs() > 0.5 * idle["cash_da_eur"].abs()).all()  # what was bought is about what is used
+
+
+@pytest.mark.parametrize(
+    ("asked", "population", "origin"),
+    [(None, None, "tuned"), (None, "mixed:2", "defaults"), (True, "mixed:2", "tuned"), (False, None, "defaults")],
+)
+def test_populations_play_defaults_unless_tuned_is_asked_for(asked: bool | None, population: str | None, origin: str) -> None:
+    """What is shipped as tuned is for one portfolio of 7 MW."""
+    request = Request(strategies=("stacked",), tuned=asked, population=population)
+    strategies, origins = chosen_strategies(request)
+    assert {each["from"] for each in origins if each["name"] in ("rebid", "stacked")} == {origin}
+    shipped, defaults = shipped_parameters("rebid"), values_of(make_strategy("rebid"))
+    assert shipped != defaults
+    assert values_of(strategies["rebid"]) == (shipped if origin == "tuned" else defaults)
