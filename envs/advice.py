@@ -51,10 +51,16 @@ def reach_of(given: Mapping[str, float]) -> FLOAT:
     return np.array([given.get(name, reach) for name, reach in zip(ACTION_LAYOUT.names, usual, strict=True)])
 
 
-def numbers_where_named(action: FLOAT, numbers_of: Callable[[FLOAT], FLOAT]) -> FLOAT:
-    """Return the numbers of alternatives in physical units, (..., ACTIONS_W); NaN stays NaN."""
-    named = ~np.isnan(action)
-    return np.where(named, numbers_of(np.where(named, action, 0.0)), np.nan)
+def numbers_of_alternatives(found: FLOAT, numbers_of: Callable[[FLOAT], FLOAT]) -> FLOAT:
+    """Return the numbers of -1..1 of alternatives, (..., 2, ACTIONS_W); NaN stays NaN.
+
+    Args:
+        found: (..., 2, ACTIONS_W) in physical units.
+        numbers_of: returns the numbers of decisions (..., ACTIONS_W).
+    """
+    named = ~np.isnan(found)
+    numbers = [numbers_of(each) for each in np.moveaxis(np.where(named, found, 0.0), -2, 0)]
+    return np.where(named, np.stack(numbers, axis=-2), np.nan)
 
 
 def shown_alternatives(numbers: FLOAT) -> FLOAT:

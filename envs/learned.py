@@ -14,7 +14,7 @@ from stacking.build import build
 from ..agents.parameters import read_tuned, shipped_parameters
 from ..agents.strategies import Strategy, load_strategy, make_strategy
 from ..agents.strategies.base import BoolArray, FloatArray, Seed
-from .advice import numbers_where_named, shown_alternatives
+from .advice import numbers_of_alternatives, shown_alternatives
 from .network import ACTIVATIONS, forward
 from .policy import Policy, load_policy, policy_path
 from .scaling import to_changed, to_numbers, to_physical, to_seen
@@ -67,10 +67,8 @@ class Learned:
             advised[0] = self._numbers(advice, observation, mask)
             parts.append(advised[0].astype(np.float32))
             if self.policy.card.steer_eur_per_mwh > 0.0:
-                named = self._adviser.alternatives(observation, mask, adviser, self.policy.card.steer_eur_per_mwh)  # type: ignore[attr-defined]
-                for k in range(2):
-                    numbers = numbers_where_named(named[:, k], lambda action: self._numbers(action, observation, mask))
-                    alternatives[0, :, k] = numbers
+                found = self._adviser.alternatives(observation, mask, adviser, self.policy.card.steer_eur_per_mwh)  # type: ignore[attr-defined]
+                alternatives[0] = numbers_of_alternatives(found, lambda action: self._numbers(action, observation, mask))
                 parts.append(shown_alternatives(alternatives[0]).astype(np.float32))
             is_open = is_open & (self._reach > 0.0)
             state = LearnedState(adviser)

@@ -19,7 +19,7 @@ from stacking.engine import Engine, Snapshot
 from stacking.errors import StackingError
 
 from ..agents.consent import FspChoice
-from .advice import Advice, numbers_where_named, reach_of, shown_alternatives
+from .advice import Advice, numbers_of_alternatives, reach_of, shown_alternatives
 from .co_players import CohortMemory, CoPlayers
 from .config import MARKETS, EnvConfig
 from .learned import named_strategy
@@ -179,9 +179,8 @@ class Worlds:
         if self.advice is not None:
             self.advised = self._numbers_of(self.advice.look(e.observation, e.mask, worlds))
             if self.config.steer_eur_per_mwh > 0.0:
-                named = self.advice.alternatives(e.observation, e.mask, self.config.steer_eur_per_mwh, worlds)
-                for k in range(2):
-                    self.alternatives[:, :, k] = numbers_where_named(named[:, :, k], self._numbers_of)
+                found = self.advice.alternatives(e.observation, e.mask, self.config.steer_eur_per_mwh, worlds)
+                self.alternatives = numbers_of_alternatives(found, self._numbers_of)
             self.is_open &= self.reach > 0.0
         self._show_more()
 
