@@ -18,7 +18,7 @@ from .players import Players
 from .request import Request
 from .runner import REFERENCE, Progress
 from .strategy_input import one_strategy
-from .sweep import Field, net_eur
+from .sweep import Trial, net_eur
 
 FloatArray = NDArray[np.float64]
 
@@ -66,11 +66,11 @@ class Candidates:
         where = library.keys[0].split, len(library)
         fresh = [values for values in dict.fromkeys(candidates) if (*where, values) not in self.known]
         if fresh:
-            place = Field(self.designs, self.players.portfolios, library, self.request.backend, self.players.network)
+            trial = Trial(self.designs, self.players.portfolios, library, self.request.backend, self.players.network)
             self.used += self.cost(library, len(fresh))
             if where not in self.idle:
-                self.idle[where] = net_eur(place, [make_strategy(REFERENCE)], self.progress)[0]
-            flex = net_eur(place, [self.make(values) for values in fresh], self.progress) - self.idle[where]
+                self.idle[where] = net_eur(trial, [make_strategy(REFERENCE)], self.progress)[0]
+            flex = net_eur(trial, [self.make(values) for values in fresh], self.progress) - self.idle[where]
             for values, per_scenario in zip(fresh, flex.mean(axis=1), strict=True):
                 self.known[(*where, values)] = Evaluation(values, float(per_scenario.mean()), per_scenario)
                 self.tried.add(values)

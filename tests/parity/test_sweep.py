@@ -47,7 +47,7 @@ def test_side_by_side_is_one_after_the_other(name: str, monkeypatch: pytest.Monk
     strategies, reported = _drawn(name), []
     assert all(decides_by_row(s) for s in strategies)
     monkeypatch.setattr(sweep, "MAX_WORLDS", 16)  # batches that end inside a candidate
-    found = sweep.net_eur(sweep.Field(DESIGNS, PORTFOLIOS, LIBRARY), strategies, reported.append)
+    found = sweep.net_eur(sweep.Trial(DESIGNS, PORTFOLIOS, LIBRARY), strategies, reported.append)
     np.testing.assert_allclose(found, _alone(strategies), rtol=0, atol=1e-8)
     assert len(np.unique(found.sum(axis=(1, 2)))) == len(strategies)  # the values matter
     assert sum(reported) == LIBRARY.length.sum() * len(PORTFOLIOS) * len(DESIGNS) * len(strategies)
@@ -67,9 +67,9 @@ class Scalar(DayAheadArbitrage):
 def test_a_class_that_does_not_say_so_plays_one_by_one() -> None:
     strategies = [Scalar(da_volume_frac=x) for x in (0.2, 0.9)]
     assert not decides_by_row(strategies[0])
-    found = sweep.net_eur(sweep.Field(DESIGNS[:1], PORTFOLIOS, LIBRARY), strategies)
+    found = sweep.net_eur(sweep.Trial(DESIGNS[:1], PORTFOLIOS, LIBRARY), strategies)
     shipped = [make_strategy("da_arbitrage", da_volume_frac=x) for x in (0.2, 0.9)]
-    assert np.array_equal(found, sweep.net_eur(sweep.Field(DESIGNS[:1], PORTFOLIOS, LIBRARY), shipped))
+    assert np.array_equal(found, sweep.net_eur(sweep.Trial(DESIGNS[:1], PORTFOLIOS, LIBRARY), shipped))
     assert found[0].sum() != found[1].sum()
 
 
