@@ -35,9 +35,12 @@ def run_jobs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None]) -> N
     running: list[tuple[Job, subprocess.Popen[bytes], float]] = []
     failed: list[Job] = []
     total, ended = len(waiting), 0
-    before = _end_on_terminate()
+    told = threading.Event()
+    before = _listen(told)
     try:
         while waiting or running:
+            if told.is_set():
+                raise KeyboardInterrupt
             while len(running) < at_once and (job := _ready(waiting, [entry[0] for entry in running])) is not None:
                 waiting.remove(job)
                 running.append((job, _begin(job), time.perf_counter()))
@@ -56,8 +59,8 @@ def run_jobs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None]) -> N
             process.terminate()
         for _, process, _ in running:
             process.wait()
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if failed:
         raise StackingError(
             f"{len(failed)} of {total} jobs failed, first {failed[0].label}: {_last_words(failed[0])}", place="stacking suite",
@@ -80,15 +83,15 @@ def _ready(waiting: Sequence[Job], running: Sequence[Job]) -> Job | None:
     return next((job for job in waiting if not coming.intersection(job.needs)), None)
 
 
-def _end_on_terminate() -> Any:
-    """Let a request to end raise, so that processes end too; return what handled it before, None in another thread."""
+def _listen(told: threading.Event) -> dict[signal.Signals, Any]:
+    """Note requests to end instead of raising: one that raised while a process begins would leave it running, known to nobody.
+
+    Returns:
+        What handled each signal before; empty in another thread, where none can be handled.
+    """
     if threading.current_thread() is not threading.main_thread():
-        return None
-
-    def end(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    return signal.signal(signal.SIGTERM, end)
+        return {}
+    return {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGINT, signal.SIGTERM)}
 
 
 def log_of(job: Job) -> Path:
