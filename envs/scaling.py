@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from stacking import layout as v
-from stacking.build import index, law
+from stacking.build import apart, law
 from stacking.columns import FORECAST_HOURS
 from stacking.units import MTU_PER_HOUR
 
@@ -276,24 +276,24 @@ def stands_still(observation: Any, last: Any, column: int, first: int, count: in
     """Return whether a run of columns shows the numbers of the last call."""
     moved = 0
     for k in range(count):
-        moved += observation[index(column + k)] != last[index(first + k)]
+        moved += observation[column + k] != last[first + k]
     return moved == 0
 
 
 @law
 def scale_one(observation: Any, rates: Any, large: Any, sources: Any, q: int, last: Any, known: Any, seen: Any) -> None:
     """Show a column of any size. Args: one row of each matrix of `to_seen`; q: place in `large`."""
-    place, k = index(q), index(large[index(q)])
+    k, source = large[q], sources[q]
     value = observation[k]
-    if value == last[place]:
-        seen[k] = known[place]
+    if value == last[q]:
+        seen[k] = known[q]
         return
-    source = index(sources[place])
     shown = 1.0 * float(known[source]) if value == last[source] else squashed(1.0 * float(value), rates[k])
-    seen[k] = known[place] = shown
-    last[place] = value
+    seen[k] = known[q] = shown
+    last[q] = value
 
 
+@apart
 def to_seen(
     observation: Any, mask: Any, rows: Any, fixed: Any, worlds: Any, rates: Any, large: Any, sources: Any, runs: Any, last: Any,
     known: Any, seen: Any, is_open: Any,
@@ -320,7 +320,7 @@ def to_seen(
         for i in range(rows.shape[0]):
             row = rows[i]
             for k in range(observation.shape[2]):
-                seen[b, i, index(k)] = plain(1.0 * float(observation[b, row, index(k)]), rates[i, index(k)])
+                seen[b, i, k] = plain(1.0 * float(observation[b, row, k]), rates[i, k])
             now, then, scaled, shown = observation[b, row], last[b, i], known[b, i], seen[b, i]
             alone = 0
             for r in range(runs.shape[0]):
@@ -328,7 +328,7 @@ def to_seen(
                 alone = first + count
                 if stands_still(now, then, large[first], first, count):
                     for k in range(count):
-                        shown[index(large[first] + k)] = scaled[index(first + k)]
+                        shown[large[first] + k] = scaled[first + k]
                 else:
                     for q in range(first, alone):
                         scale_one(now, rates[i], large, sources, q, then, scaled, shown)

@@ -1,4 +1,4 @@
-"""The only module that knows numba: turns plain Python kernels and laws into compiled ones.
+"""The only module, with `stacking.compiler`, that knows numba: turns plain Python kernels and laws into compiled ones.
 
 Laws and kernels are written and kept as plain Python. ``build(kernel, backend)`` walks the functions that a kernel
 reaches through its globals, compiles each, and gives the kernel a name that carries the back end and a hash of all code
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
+from . import compiler
 from .errors import StackingError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,19 +23,14 @@ BACKENDS = ("serial", "parallel", "python")
 prange = range  # in plain Python and serial builds; the parallel build replaces it by numba's
 
 
-def index(position: int) -> int:
-    """Return a position that is never negative; compiled, an unsigned one, which spares the test for counting from the end."""
-    return position
-
-
 def touch(array: Any, position: int) -> None:
     """Compiled, ask for the memory of a contiguous array at a position (counted in items), so that it is there when needed."""
 
 
 _LAW = "__stacking_law__"
 _PART = "__stacking_part__"
+_APART = "__stacking_apart__"
 _BUILT: dict[tuple[str, str], Callable[..., Any]] = {}
-_SEALED: set[str] = set()  # names of kernels whose laws nobody else calls
 
 
 def law(function: F) -> F:
@@ -51,6 +47,12 @@ def part(function: F) -> F:
     setattr(function, _LAW, True)
     setattr(function, _PART, True)
     return function
+
+
+def apart(kernel: F) -> F:
+    """Mark a kernel that is never given two arrays that overlap: compiled, it need not read again what it has read."""
+    setattr(kernel, _APART, True)
+    return kernel
 
 
 def build(kernel: Callable[..., Any], backend: str = "serial") -> Callable[..., Any]:
@@ -73,7 +75,8 @@ def build(kernel: Callable[..., Any], backend: str = "serial") -> Callable[..., 
 
 def variant_name(kernel: FunctionType, backend: str) -> str:
     """Return the name of a build: kernel, back end and a hash of everything that it reaches."""
-    digest = hashlib.sha256(repr((_is_sealed(), sorted(_options(backend).items()))).encode())
+    ways = compiler.habits(), hasattr(kernel, _APART), sorted(compiler.options(backend).items())
+    digest = hashlib.sha256(repr(ways).encode())
     _feed(kernel, digest, set())
     return f"{kernel.__name__}_{backend}_{digest.hexdigest()[:16]}"
 
@@ -89,91 +92,19 @@ def _compile(kernel: FunctionType, backend: str, name: str) -> Callable[..., Any
     import numba
 
     laws: dict[FunctionType, Any] = {}
-    swapped = {"prange": numba.prange if backend == "parallel" else range, "index": numba.uint64, "touch": _prefetch()}
+    common = compiler.options("serial")
+    swapped = {"prange": numba.prange if backend == "parallel" else range, "touch": compiler.prefetch()}
 
     def inline(function: FunctionType) -> Any:
         if function not in laws:
             copied = not hasattr(function, _PART)
-            laws[function] = numba.njit(forceinline=copied, **_options("serial"))(_with_globals(function, inline, swapped))
+            laws[function] = numba.njit(forceinline=copied, **common)(_with_globals(function, inline, swapped))
         return laws[function]
 
     named = _with_globals(kernel, inline, swapped, name)
-    if _is_sealed():
-        _seal(name)
-    return numba.njit(cache=True, **_options(backend))(named)
-
-
-def _seal(kernel: str) -> None:
-    """Let the compiler know that only this kernel calls its laws.
-
-    numba links each function as one that others may call, so each call hands over all of every array: 100 numbers and more,
-    most of which nobody reads. Sealed, they go, and what is called once is copied to its place: a third of the time.
-    This is private to numba, like `_nrt`; if a release changes it, kernels are slower and right. STACKING_UNSEALED=1 is the
-    way back.
-    """
-    from llvmlite.binding import Linkage
-    from numba.core.codegen import CPUCodeLibrary
-
-    _SEALED.add(kernel)
-    original = getattr(CPUCodeLibrary, "_optimize_final_module", None)
-    if original is None or hasattr(original, _LAW):
-        return
-
-    def optimize(self: Any) -> None:
-        functions = list(self._final_module.functions)
-        of_loop = self.name.startswith(_PARALLEL_LOOP) and any(_OWN in function.name for function in functions)
-        if of_loop or any(name in self.name for name in _SEALED):
-            for function in functions:
-                if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
-                    function.linkage = "internal"
-        original(self)
-
-    CPUCodeLibrary._optimize_final_module = law(optimize)
-
-
-def _is_sealed() -> bool:
-    return os.environ.get("STACKING_UNSEALED", "0") != "1"
-
-
-_PARALLEL_LOOP = "__numba_parfor_gufunc"  # what numba calls the body of a parallel loop, which it compiles apart
-_OWN = "stacking"  # in the name of every law
-
-
-def _prefetch() -> Any:
-    """Return `touch` for compiled code: the processor's prefetch instruction, into its second-level cache."""
-    from llvmlite import ir
-    from numba.core import types
-    from numba.extending import intrinsic
-    from numba.np.arrayobj import make_array
-
-    @intrinsic
-    def touch(typing_context: Any, array: Any, position: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            data = make_array(signature.args[0])(context, builder, arguments[0]).data
-            place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
-            number = ir.IntType(32)
-            kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
-            prefetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
-            builder.call(prefetch, [place, number(_FOR_WRITING), number(_KEEP_NEAR), number(_DATA)])
-            return context.get_dummy_value()
-
-        return types.void(array, types.int64), generate
-
-    return touch
-
-
-_FOR_WRITING, _KEEP_NEAR, _DATA = 1, 2, 1  # arguments of llvm.prefetch
-
-
-def _options(backend: str) -> dict[str, Any]:
-    # `_nrt=False` is private to numba: it takes reference counting out of the kernel (three times faster) and makes
-    # an allocation a compile error. STACKING_NRT=1 is the way back should a numba release drop it.
-    options: dict[str, Any] = {"error_model": "numpy"}
-    if os.environ.get("STACKING_NRT", "0") != "1":
-        options["_nrt"] = False
-    if backend == "parallel":
-        options["parallel"] = True
-    return options
+    if compiler.is_sealed():
+        compiler.seal(name, hasattr(kernel, _APART))
+    return numba.njit(cache=True, **compiler.options(backend))(named)
 
 
 def _with_globals(

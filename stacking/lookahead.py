@@ -9,7 +9,7 @@ from . import state as s
 from .assets.battery import battery_room, battery_span_mw
 from .assets.fleet import fleet_consumption_mw, fleet_room
 from .assets.load import load_room
-from .build import index, law, part
+from .build import law, part
 from .state import ahead, cell, column, slot_of
 from .units import MTU_PER_HOUR
 
@@ -127,19 +127,19 @@ def _connection_room(
 @law
 def set_cell(ring: Any, slot: int, column: int, value: float) -> None:
     """Set a book column of one MTU."""
-    ring[index(s.BOOK + slot * s.BOOK_W + column)] = value
+    ring[s.BOOK + slot * s.BOOK_W + column] = value
 
 
 @law
 def add_ahead(ring: Any, kind: int, field: int, slot: int, power_mw: float) -> None:
     """Add to a field of an asset kind in one MTU."""
-    ring[index(s.AHEAD + (kind * s.ASSET_FIELDS + field) * s.SLOTS + slot)] = ahead(ring, kind, field, slot) + power_mw
+    ring[s.AHEAD + (kind * s.ASSET_FIELDS + field) * s.SLOTS + slot] = ahead(ring, kind, field, slot) + power_mw
 
 
 @law
 def set_ahead(ring: Any, kind: int, field: int, slot: int, power_mw: float) -> None:
     """Set a field of an asset kind in one MTU."""
-    ring[index(s.AHEAD + (kind * s.ASSET_FIELDS + field) * s.SLOTS + slot)] = power_mw
+    ring[s.AHEAD + (kind * s.ASSET_FIELDS + field) * s.SLOTS + slot] = power_mw
 
 
 @law

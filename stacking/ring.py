@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import state as s
-from .build import index, law
+from .build import law
 from .lookahead import set_ahead
 from .state import hour_cell
 from .units import MTU_PER_HOUR
@@ -49,6 +49,6 @@ def move_rows(cells: Any, first: int, rows: int) -> None:
     """Move rows of SLOTS numbers, one behind the other from `first` on, by one slot."""
     end = first + rows * s.SLOTS
     for k in range(first, end - 1):  # all rows in one go: the number that crosses from one row to the other is emptied below
-        cells[index(k)] = cells[index(k + 1)]
+        cells[k] = cells[k + 1]
     for row in range(rows):
         cells[first + (row + 1) * s.SLOTS - 1] = 0.0

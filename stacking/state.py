@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .build import index, law
+from .build import law
 
 # ---- asset kinds: blocks of columns ----------------------------------------------------------------------------------
 BATTERY, FLEET, LOAD = 0, 1, 2
@@ -190,31 +190,31 @@ def slot_of(tau: int, tick: int) -> int:
 @law
 def ahead(ring: Any, kind: int, field: int, slot: int) -> float:
     """Return a field of an asset kind in one MTU."""
-    return wide(ring[index(AHEAD + (kind * ASSET_FIELDS + field) * SLOTS + slot)])
+    return wide(ring[AHEAD + (kind * ASSET_FIELDS + field) * SLOTS + slot])
 
 
 @law
 def cell(ring: Any, slot: int, column: int) -> float:
     """Return a book column of one MTU."""
-    return wide(ring[index(BOOK + slot * BOOK_W + column)])
+    return wide(ring[BOOK + slot * BOOK_W + column])
 
 
 @law
 def hour_cell(ring: Any, field: int, hour: int) -> float:
     """Return a field of the hourly plan; hours since the first tick."""
-    return wide(ring[index(PLAN + field * PLAN_HOURS + hour % PLAN_HOURS)])
+    return wide(ring[PLAN + field * PLAN_HOURS + hour % PLAN_HOURS])
 
 
 @law
 def early_cell(early: Any, field: int, hour: int) -> float:
     """Return a field of the local market of the day before; hours since the first tick."""
-    return wide(early[index(field * PLAN_HOURS + hour % PLAN_HOURS)])
+    return wide(early[field * PLAN_HOURS + hour % PLAN_HOURS])
 
 
 @law
 def set_early(early: Any, field: int, hour: int, value: float) -> None:
     """Set a field of the local market of the day before."""
-    early[index(field * PLAN_HOURS + hour % PLAN_HOURS)] = value
+    early[field * PLAN_HOURS + hour % PLAN_HOURS] = value
 
 
 @law
@@ -228,13 +228,13 @@ def early_sold_mw(early: Any, hour: int) -> float:
 @law
 def consented(ring: Any, slot: int, direction: int) -> bool:
     """Return whether the FSP consented to share its local bid of a direction for one MTU."""
-    return (int(ring[index(CONSENTS + direction)]) >> slot) & 1 == 1
+    return (int(ring[CONSENTS + direction]) >> slot) & 1 == 1
 
 
 @law
 def set_consent(ring: Any, slot: int, direction: int, given: bool) -> None:
     """Note for one MTU whether the FSP consents to share its local bid of a direction."""
-    bits = int(ring[index(CONSENTS + direction)])
+    bits = int(ring[CONSENTS + direction])
     ring[CONSENTS + direction] = bits | (1 << slot) if given else bits & ~(1 << slot)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import state as s
-from ..build import index, law
+from ..build import law
 from ..state import ahead, hour_cell, slot_of, wide
 from ..units import MTU_PER_HOUR
 
@@ -164,7 +164,7 @@ def reach_mwh(ring: Any, hour: int, into: float, out: float) -> tuple[float, flo
     """Return the largest and smallest energy that the schedule takes from the start of an hour to any later time, MWh."""
     after = hour + -hour % s.REACH_HOURS
     place = s.REACH + after // s.REACH_HOURS % s.REACHES
-    draw, fill = wide(ring[index(place + s.DRAW * s.REACHES)]), wide(ring[index(place + s.FILL * s.REACHES)])
+    draw, fill = wide(ring[place + s.DRAW * s.REACHES]), wide(ring[place + s.FILL * s.REACHES])
     for back in range(after - hour):
         drain = MTU_PER_HOUR * drain_mwh(hour_cell(ring, s.PLAN_BATTERY, after - 1 - back), into, out)
         draw, fill = drain + max(0.0, draw), drain + min(0.0, fill)
