@@ -93,9 +93,9 @@ def advance(
                     warm(ring[b], state[b], chargers[b], first + BLOCK, min(rows, first + 2 * BLOCK))
                     for r in range(first, min(rows, first + BLOCK)):
                         e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
-                        take_bids(bidding, products, rules, params[r], action[b, r], series[k], hourly[k], calendar[k, tick],
-                                  length[k], fleets[k, e], loads[k, i], state[b, r], ring[b, r], early[b, r], history[b, r],
-                                  flow[b, r], tick, work)  # fmt: skip
+                        take_bids(bidding, local_gate, balancing_gate, products, rules, params[r], action[b, r], series[k],
+                                  hourly[k], calendar[k, tick], length[k], fleets[k, e], loads[k, i], state[b, r], ring[b, r],
+                                  early[b, r], history[b, r], flow[b, r], tick, work)  # fmt: skip
         for b in range(begin_at, end):
             k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
             if control[b, s.DOING] == s.STEP:

@@ -9,7 +9,7 @@ from . import layout as v
 from . import state as s
 from .build import law, part
 from .gates.early import day_gate_due, day_room_mw
-from .lookahead import free_power, known_mw, known_sale_mw, passed_mw
+from .lookahead import free_power, keep_feasible, known_mw, known_sale_mw, passed_mw
 from .state import ahead, hour_cell, slot_of
 from .units import MTU_PER_HOUR
 
@@ -237,6 +237,7 @@ def observe_portfolio(
     out[v.STORED_FRAC], out[v.MIN_CONTENT_FRAC], out[v.MAX_CONTENT_FRAC] = content * window, low * window, high * window
     out[v.FEASIBLE_UP_MFRR], out[v.FEASIBLE_DN_MFRR] = up, down
     observe_tiers(p, work, v.TIER_UP_MFRR, True, out)
+    keep_feasible(state, s.FEASIBLE_BALANCING, up, down, work)
     up, down = 0.0, 0.0
     if local_open:
         same = local[s.LEAD] < day[c.DAY_LEFT]
@@ -256,6 +257,7 @@ def observe_portfolio(
             same,
             work,
         )
+        keep_feasible(state, s.FEASIBLE_LOCAL, up, down, work)
     out[v.FEASIBLE_UP_LFM], out[v.FEASIBLE_DN_LFM] = up, down
     observe_tiers(p, work, v.TIER_UP_LFM, local_open, out)
     out[v.CONTENT_MWH] = content

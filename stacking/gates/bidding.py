@@ -22,38 +22,47 @@ from .passed import change_passed, revoke
 
 @part
 def take_bids(
-    gates: Any, products: Any, rules: Any, p: Any, action: Any, series: Any, hourly: Any, day: Any, length: int, fleet: Any,
-    load: Any, state: Any, ring: Any, early: Any, history: Any, flow: Any, tick: int, work: Any,
+    gates: Any, local_gate: int, balancing_gate: int, products: Any, rules: Any, p: Any, action: Any, series: Any, hourly: Any,
+    day: Any, length: int, fleet: Any, load: Any, state: Any, ring: Any, early: Any, history: Any, flow: Any, tick: int,
+    work: Any,
 ) -> None:  # fmt: skip
     """Close the gates that are due and take the bids of one portfolio.
 
     Args:
-        gates, products, rules: the compiled design.
+        gates, products, rules: the compiled design; local_gate, balancing_gate: those whose offers are seen ahead.
         p, action, state, ring, early, history, flow: one row each.
         series, hourly: the scenario; day: (CALENDAR_W,) of the tick; length: its ticks.
         fleet, load: forecasts of the portfolio.
         tick: now.
         work: scratch.
     """
+    untouched = True  # since the portfolio saw what is feasible
     for g in range(gates.shape[0]):
         kind, lead, count = gates[g, s.KIND], gates[g, s.LEAD], gates[g, s.COUNT]
         if kind == s.AUCTION and day[c.DA_FIRST] >= 0:
             buy_day(p, state, ring, early, hourly, day, fleet, load, action, tick, work)
+            untouched = False
         elif kind == s.TRADE and tick + lead < length:
             share, price = action[v.ID_POWER_FRAC], series[tick + lead, c.DA_PRICE]
             trade_intraday(rules, p, share, state, ring, fleet, load, flow, tick, lead, price, work)
+            untouched = untouched and share == 0.0
         elif kind == s.DAY_OFFER and day_gate_due(gates[g], day, tick, length):
             take_day_offer(gates[g], products[c.LFM], rules, p, action, state, ring, early, fleet, load, flow, tick, day)
+            untouched = False
         elif kind == s.REVOKE and is_due(gates[g], day, tick, length):
             revoke(p, action, state, ring, flow, lead + s.PAST, count)
+            untouched = False
         elif kind == s.OFFER and is_due(gates[g], day, tick, length):
             if gates[g, s.LEDGER] == c.LFM:
                 asked = asks_now(rules, day, tick, lead)
                 note_local_gate(rules, p, action, asked, state, ring, history, fleet, load, tick, lead, count)
             elif rules[s.CHANGES] > 0.0:
                 change_passed(rules, products[c.MFRR], p, action, ring, flow, lead + s.PAST, count)
+                untouched = False
+            seen = g == (local_gate if gates[g, s.LEDGER] == c.LFM else balancing_gate)
             take_offer(gates[g], products[gates[g, s.MARKET]], rules, p, action, state, ring, fleet, load, flow, tick,
-                       lead < day[c.DAY_LEFT], work)  # fmt: skip
+                       lead < day[c.DAY_LEFT], untouched and seen, work)  # fmt: skip
+            untouched = False
 
 
 @law

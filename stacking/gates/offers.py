@@ -16,6 +16,7 @@ from ..lookahead import (
     add_ahead,
     fleet_consumption_mw,
     free_power,
+    kept_feasible,
     known_sale_mw,
     position_mw,
     reserve,
@@ -40,20 +41,24 @@ from .quantity import tradable_mw
 @part
 def take_offer(
     gate: Any, product: Any, rules: Any, p: Any, action: Any, state: Any, ring: Any, fleet: Any, load: Any, flow: Any,
-    tick: int, same_day: bool, work: Any,
+    tick: int, same_day: bool, as_seen: bool, work: Any,
 ) -> None:  # fmt: skip
     """Close one offer gate for one portfolio: permitted power x share, rounded, checked and written to the book.
 
     Every MW that is not taken is counted under a refusal code. Where bids are forwarded, the block of opposite sales needs
-    consent: without it the balancing operator does not learn of the local sale. Args: one row of each matrix.
+    consent: without it the balancing operator does not learn of the local sale. Args: one row of each matrix; as_seen: whether
+    nothing was traded or offered since the portfolio saw what is feasible at this gate.
     """
     ledger, lead, count, first_action = gate[s.LEDGER], gate[s.LEAD], gate[s.COUNT], gate[s.ACTION]
     if action[first_action] <= 0.0 and action[first_action + 1] <= 0.0:
         return
-    free_up, free_down, _, _ = free_power(
-        p, state, ring, fleet, load, tick, lead, count, gate[s.KNOWN_MIN], float(gate[s.SEES_LOCAL]),
-        float(gate[s.SEES_BALANCING]), gate[s.WHOLE] == 1, same_day, work,
-    )  # fmt: skip
+    if as_seen and gate[s.SEES_LOCAL] == 1 and gate[s.SEES_BALANCING] == 1:
+        free_up, free_down = kept_feasible(state, s.FEASIBLE_LOCAL if ledger == c.LFM else s.FEASIBLE_BALANCING, work)
+    else:
+        free_up, free_down, _, _ = free_power(
+            p, state, ring, fleet, load, tick, lead, count, gate[s.KNOWN_MIN], float(gate[s.SEES_LOCAL]),
+            float(gate[s.SEES_BALANCING]), gate[s.WHOLE] == 1, same_day, work,
+        )  # fmt: skip
     energy, field = count * MTU_H, s.HI_LOCAL if ledger == c.LFM else s.HI_BALANCING
     for d in range(2):
         wanted = action[first_action + d] * (free_up if d == 0 else free_down)
