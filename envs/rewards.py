@@ -91,7 +91,7 @@ class Rewards:
 
     def earned_eur(self) -> FLOAT:
         """Return the cash of the tick that was stepped and the change of what is counted beside it, (B, L)."""
-        cash = self.engine.reward[:, self.rows]
+        cash = self.engine.reward.take(self.rows, axis=1)
         return cash if self.config.reward == "settlement" else cash + self._change(self._beside())
 
     def recall(self) -> None:
