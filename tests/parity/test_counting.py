@@ -13,13 +13,16 @@ import stacking.envs.worlds
 from stacking import envs
 from stacking.build import apart, build, law
 from stacking.catalogue import design_names
+from stacking.config import Design
 from stacking.engine import Engine
 from stacking.invariants import counts
 from stacking.kernel import advance
+from stacking.network import Network, compile_network, load_network
+from stacking.portfolio import Portfolio
 from stacking.scenario import generate, scenario_keys
 
 from ..toy import busy, design, lively
-from .test_backends import FOUR
+from .test_backends import FOUR, SETTINGS
 
 TICKS = 100
 
@@ -46,10 +49,24 @@ def watched(kernel: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *given: kernel(*(x.view(FromStart) if isinstance(x, np.ndarray) else x for x in given))
 
 
-@pytest.mark.parametrize("name", design_names())
-def test_no_law_of_the_engine_counts_from_the_end(name: str) -> None:
-    lib = busy(generate(scenario_keys("train", 1, seed=3), portfolios=FOUR, days=1), seed=3)
-    engine = Engine(design(name), FOUR, lib, 1, "python")
+CITY = load_network("stockholm")
+IN_THE_CITY = tuple(p.model_copy(update={"node": ("Norra", "Sodra")[k % 2]}) for k, p in enumerate(FOUR))
+ORDERED = tuple(IN_THE_CITY[k] for k in compile_network(CITY, IN_THE_CITY).order)
+CASES = [
+    *((design(name), FOUR, None) for name in design_names()),
+    *((setting, FOUR, None) for setting in SETTINGS),
+    *((design(name, grid_check="limit"), ORDERED, CITY) for name in ("norflex_eam", "finflex", "parallel")),
+    *((design(name), ORDERED, CITY) for name in ("onenet", "norflex_eam")),
+    (design("norflex_eam", pooling=True), ORDERED, CITY),
+]
+
+
+@pytest.mark.parametrize(("setting", "portfolios", "network"), CASES, ids=lambda x: getattr(x, "name", ""))
+def test_no_law_of_the_engine_counts_from_the_end(
+    setting: Design, portfolios: tuple[Portfolio, ...], network: Network | None
+) -> None:
+    lib = busy(generate(scenario_keys("train", 1, seed=3), portfolios=portfolios, network=network, days=1), seed=3)
+    engine = Engine(setting, portfolios, lib, 1, "python", network=network)
     engine._advance = watched(advance)
     engine.reset(np.zeros(1, np.int64))
     random, happened = np.random.default_rng(2), 0.0
