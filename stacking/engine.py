@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FLOAT = NDArray[np.float64]
 STATE_ARRAYS = ("control", "state", "ring", "early", "chargers", "world", "prices", "history")
-RESULT_ARRAYS = ("flows", "market", "reward", "observation", "mask", "ended")
+RESULT_ARRAYS = ("flows", "market", "reward", "observation", "mask", "feasible", "ended")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Engine:
     Attributes:
         observation: (B, F, OBSERVATIONS_W) float32, physical units.
         mask: (B, F, ACTIONS_W) bool, open columns.
+        feasible: (B, F, FEASIBLE_W) what is feasible at the next balancing and local gate, in double precision.
         reward: (B, F) EUR of the last tick.
         flows: (B, F, FLOWS_W) of the last tick.
         market: (B, MARKET_W) of the last tick.
@@ -108,6 +109,7 @@ class Engine:
         self.reward, self.ended = np.zeros((b, n)), np.zeros(b, np.bool_)
         self.observation = np.zeros((b, n, v.OBSERVATIONS_W), np.float32)
         self.mask = np.zeros((b, n, v.ACTIONS_W), np.bool_)
+        self.feasible = np.zeros((b, n, s.FEASIBLE_W))
         self._chunk = np.array([max(1, TOGETHER // n)])
         own = -(-b // int(self._chunk[0])) if self.backend == "parallel" else 1
         self._scratch = np.zeros((own, s.SCRATCH_W))
@@ -217,7 +219,7 @@ class Engine:
             k.gates, k.products, k.curves, k.rules, k.rules_seen, k.bounds, self.spans, self.params,
             *self._exogenous, self.control, action,
             self.state, self.ring, self.early, self.chargers, self.world, self.prices, self.history,
-            self.flows, self.market, self.reward, self.observation, self.mask, self.ended,
+            self.flows, self.market, self.reward, self.observation, self.mask, self.feasible, self.ended,
             self._scratch, self._offers, self._spare, self._before, *self._joint, self._fault, self._chunk,
         )  # fmt: skip
 

@@ -37,7 +37,7 @@ def advance(
     sessions: Any, first_session: Any, fleets: Any, loads: Any, consumption: Any,
     control: Any, action: Any,
     state: Any, ring: Any, early: Any, chargers: Any, world: Any, prices: Any, history: Any,
-    flow: Any, result: Any, reward: Any, observation: Any, mask: Any, ended: Any,
+    flow: Any, result: Any, reward: Any, observation: Any, mask: Any, feasible: Any, ended: Any,
     scratch: Any, offers: Any, spare: Any, before: Any, bids: Any, nodes: Any, pieces: Any, links: Any, lists: Any,
     fault: Any, chunk: Any,
 ) -> None:  # fmt: skip
@@ -55,7 +55,7 @@ def advance(
         control: (world, CONTROL_W) scenario, tick and what to do.
         action: (world, portfolio, ACTIONS_W).
         state, ring, early, chargers, world, prices, history: state, see `stacking.state`; changed.
-        flow, result, reward, observation, mask, ended: results of the tick; written.
+        flow, result, reward, observation, mask, feasible, ended: results of the tick; written.
         scratch, offers, spare, before, bids, nodes, pieces, links, lists: memory, per chunk or (first axis 1) shared.
         fault: (world + 1, 2) portfolio and column of the first action out of bounds, else -1; written. The last row
             is set where any world has a fault (a sum over worlds would allocate in the parallel build).
@@ -94,8 +94,8 @@ def advance(
                     for r in range(first, min(rows, first + BLOCK)):
                         e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
                         take_bids(bidding, local_gate, balancing_gate, products, rules, params[r], action[b, r], series[k],
-                                  hourly[k], calendar[k, tick], length[k], fleets[k, e], loads[k, i], state[b, r], ring[b, r],
-                                  early[b, r], history[b, r], flow[b, r], tick, work)  # fmt: skip
+                                  hourly[k], calendar[k, tick], length[k], fleets[k, e], loads[k, i], state[b, r], feasible[b, r],
+                                  ring[b, r], early[b, r], history[b, r], flow[b, r], tick, work)  # fmt: skip
         for b in range(begin_at, end):
             k, tick = control[b, s.SCENARIO], control[b, s.CLOCK]
             if control[b, s.DOING] == s.STEP:
@@ -140,7 +140,8 @@ def advance(
                 if control[b, s.DOING] != s.SKIP:
                     look(bidding, local_gate, balancing_gate, day_gate, rules, rules_seen, params, series[k], local_hourly[k],
                          hourly[k], calendar[k], scalars[k], length[k], fleets[k], loads[k], control[b, s.DOING] == s.RESTART,
-                         state[b], ring[b], world[b], prices[b], observation[b], mask[b], first, last, tick, work)  # fmt: skip
+                         state[b], ring[b], world[b], prices[b], observation[b], mask[b], feasible[b], first, last, tick,
+                         work)  # fmt: skip
 
 
 @law

@@ -104,19 +104,19 @@ def free_power(
 
 
 @law
-def keep_feasible(state: Any, first: int, up_mw: float, down_mw: float, work: Any) -> None:
+def keep_feasible(feasible: Any, first: int, up_mw: float, down_mw: float, work: Any) -> None:
     """Keep what `free_power` returned last for the gate that is seen next; it holds until something is traded or offered."""
-    state[first], state[first + 1] = up_mw, down_mw
+    feasible[first], feasible[first + 1] = up_mw, down_mw
     for k in range(2 * s.KINDS_W):
-        state[first + 2 + k] = work[s.ROOM + k]
+        feasible[first + 2 + k] = work[s.ROOM + k]
 
 
 @law
-def kept_feasible(state: Any, first: int, work: Any) -> tuple[float, float]:
+def kept_feasible(feasible: Any, first: int, work: Any) -> tuple[float, float]:
     """Return what was kept, MW up and down; by asset kind it stands in work[ROOM:], as after `free_power`."""
     for k in range(2 * s.KINDS_W):
-        work[s.ROOM + k] = state[first + 2 + k]
-    return state[first], state[first + 1]
+        work[s.ROOM + k] = feasible[first + 2 + k]
+    return feasible[first], feasible[first + 1]
 
 
 @law

@@ -64,7 +64,8 @@ def copy_columns(source: Any, target: Any, first: int, last: int) -> None:
 def look(
     gates: Any, local: int, balancing: int, day_gate: int, rules: Any, rules_seen: Any, params: Any, series: Any,
     local_hourly: Any, hourly: Any, calendar: Any, scalars: Any, length: int, fleets: Any, loads: Any, fresh: bool, state: Any,
-    ring: Any, world: Any, prices: Any, observation: Any, mask: Any, first: int, last: int, tick: int, work: Any,
+    ring: Any, world: Any, prices: Any, observation: Any, mask: Any, feasible: Any, first: int, last: int, tick: int,
+    work: Any,
 ) -> None:  # fmt: skip
     """Show the portfolios first..last-1 what is known at a tick; after the end nothing is open.
 
@@ -97,7 +98,7 @@ def look(
             observe_constants(params[r], out)
         e, i = max(0, int(params[r, s.FLEET_ROW])), max(0, int(params[r, s.LOAD_ROW]))
         observe_portfolio(params[r], state[r], ring[r], fleets[e], loads[i], gates[max(0, balancing)], gates[max(0, local)],
-                          local_open, hours_told, tick, day, out, work)  # fmt: skip
+                          local_open, hours_told, tick, day, out, feasible[r], work)  # fmt: skip
         if day_open:
             up, down = day_room_mw(params[r], state[r], ring[r], fleets[e], loads[i], tick, day, gates[day_gate, s.COUNT])
             observe_day_gate(params[r], up, down, out)
@@ -212,7 +213,7 @@ def observe_asked(hourly: Any, first: int, last: int, out: Any) -> None:
 @law
 def observe_portfolio(
     p: Any, state: Any, ring: Any, fleet: Any, load: Any, mfrr: Any, local: Any, local_open: bool, hours_told: int,
-    tick: int, day: Any, out: Any, work: Any,
+    tick: int, day: Any, out: Any, feasible: Any, work: Any,
 ) -> None:  # fmt: skip
     """Fill the columns of one portfolio: assets, commitments as known to it, consent."""
     capacity = p[s.CAPACITY_MWH]
@@ -237,7 +238,7 @@ def observe_portfolio(
     out[v.STORED_FRAC], out[v.MIN_CONTENT_FRAC], out[v.MAX_CONTENT_FRAC] = content * window, low * window, high * window
     out[v.FEASIBLE_UP_MFRR], out[v.FEASIBLE_DN_MFRR] = up, down
     observe_tiers(p, work, v.TIER_UP_MFRR, True, out)
-    keep_feasible(state, s.FEASIBLE_BALANCING, up, down, work)
+    keep_feasible(feasible, s.FEASIBLE_BALANCING, up, down, work)
     up, down = 0.0, 0.0
     if local_open:
         same = local[s.LEAD] < day[c.DAY_LEFT]
@@ -257,7 +258,7 @@ def observe_portfolio(
             same,
             work,
         )
-        keep_feasible(state, s.FEASIBLE_LOCAL, up, down, work)
+        keep_feasible(feasible, s.FEASIBLE_LOCAL, up, down, work)
     out[v.FEASIBLE_UP_LFM], out[v.FEASIBLE_DN_LFM] = up, down
     observe_tiers(p, work, v.TIER_UP_LFM, local_open, out)
     out[v.CONTENT_MWH] = content

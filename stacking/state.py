@@ -36,10 +36,12 @@ CONSENT_NOW = 4  # + direction
 RUN, RESTING, STARTED, OWED_MWH, OWED_MW = 6, 7, 8, 9, 10
 # fleet in this MTU: power of plugged cars, energy they still want, what cannot wait, what they can take, and can give back
 PLUGGED_MW, WANTED_MWH, MUST_MW, CAN_MW, GIVE_MW = 11, 12, 13, 14, 15
-# what was seen to be feasible at the next balancing and local gate: MW up and down, and the same by asset kind
-FEASIBLE_BALANCING, FEASIBLE_LOCAL = 16, 24
-FEASIBLE_W = 2 + 2 * KINDS_W
-STATE_W = FEASIBLE_LOCAL + FEASIBLE_W
+STATE_W = 16
+
+# ---- what was seen to be feasible, float64 (world, portfolio, FEASIBLE_W) ---------------------------------------------
+# at the next balancing and the next local gate: MW up and down, and the same by asset kind; observed in single precision
+FEASIBLE_BALANCING, FEASIBLE_LOCAL = 0, 2 + 2 * KINDS_W
+FEASIBLE_W = 2 * FEASIBLE_LOCAL
 
 # ---- charging points, float32 (world, charger, CHARGER_W) ---------------------------------------------------------------
 # NEXT: number of the session that is plugged in or comes next; EVENT: tick of its departure or arrival; LEFT: MWh still

@@ -23,14 +23,14 @@ from .passed import change_passed, revoke
 @part
 def take_bids(
     gates: Any, local_gate: int, balancing_gate: int, products: Any, rules: Any, p: Any, action: Any, series: Any, hourly: Any,
-    day: Any, length: int, fleet: Any, load: Any, state: Any, ring: Any, early: Any, history: Any, flow: Any, tick: int,
-    work: Any,
+    day: Any, length: int, fleet: Any, load: Any, state: Any, feasible: Any, ring: Any, early: Any, history: Any, flow: Any,
+    tick: int, work: Any,
 ) -> None:  # fmt: skip
     """Close the gates that are due and take the bids of one portfolio.
 
     Args:
         gates, products, rules: the compiled design; local_gate, balancing_gate: those whose offers are seen ahead.
-        p, action, state, ring, early, history, flow: one row each.
+        p, action, state, feasible, ring, early, history, flow: one row each.
         series, hourly: the scenario; day: (CALENDAR_W,) of the tick; length: its ticks.
         fleet, load: forecasts of the portfolio.
         tick: now.
@@ -60,7 +60,7 @@ def take_bids(
                 change_passed(rules, products[c.MFRR], p, action, ring, flow, lead + s.PAST, count)
                 untouched = False
             seen = g == (local_gate if gates[g, s.LEDGER] == c.LFM else balancing_gate)
-            take_offer(gates[g], products[gates[g, s.MARKET]], rules, p, action, state, ring, fleet, load, flow, tick,
+            take_offer(gates[g], products[gates[g, s.MARKET]], rules, p, action, state, feasible, ring, fleet, load, flow, tick,
                        lead < day[c.DAY_LEFT], untouched and seen, work)  # fmt: skip
             untouched = False
 

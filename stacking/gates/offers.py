@@ -40,8 +40,8 @@ from .quantity import tradable_mw
 
 @part
 def take_offer(
-    gate: Any, product: Any, rules: Any, p: Any, action: Any, state: Any, ring: Any, fleet: Any, load: Any, flow: Any,
-    tick: int, same_day: bool, as_seen: bool, work: Any,
+    gate: Any, product: Any, rules: Any, p: Any, action: Any, state: Any, feasible: Any, ring: Any, fleet: Any, load: Any,
+    flow: Any, tick: int, same_day: bool, as_seen: bool, work: Any,
 ) -> None:  # fmt: skip
     """Close one offer gate for one portfolio: permitted power x share, rounded, checked and written to the book.
 
@@ -53,7 +53,7 @@ def take_offer(
     if action[first_action] <= 0.0 and action[first_action + 1] <= 0.0:
         return
     if as_seen and gate[s.SEES_LOCAL] == 1 and gate[s.SEES_BALANCING] == 1:
-        free_up, free_down = kept_feasible(state, s.FEASIBLE_LOCAL if ledger == c.LFM else s.FEASIBLE_BALANCING, work)
+        free_up, free_down = kept_feasible(feasible, s.FEASIBLE_LOCAL if ledger == c.LFM else s.FEASIBLE_BALANCING, work)
     else:
         free_up, free_down, _, _ = free_power(
             p, state, ring, fleet, load, tick, lead, count, gate[s.KNOWN_MIN], float(gate[s.SEES_LOCAL]),

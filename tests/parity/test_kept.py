@@ -26,7 +26,7 @@ def test_what_is_kept_for_a_gate_is_what_is_feasible_there(name: str, monkeypatc
     original = bidding.take_offer
 
     def checked(gate: Any, *given: Any) -> None:
-        _, _, p, action, state, ring, fleet, load, _, tick, same_day, as_seen, work = given
+        _, _, p, action, state, feasible, ring, fleet, load, _, tick, same_day, as_seen, work = given
         first = gate[s.ACTION]
         sees = gate[s.SEES_LOCAL] == gate[s.SEES_BALANCING] == 1
         if as_seen and sees and max(action[first], action[first + 1]) > 0.0:
@@ -34,7 +34,7 @@ def test_what_is_kept_for_a_gate_is_what_is_feasible_there(name: str, monkeypatc
             *room, _, _ = free_power(p, state, ring, fleet, load, tick, gate[s.LEAD], gate[s.COUNT], gate[s.KNOWN_MIN], 1.0, 1.0,
                                      gate[s.WHOLE] == 1, same_day, other)  # fmt: skip
             at = s.FEASIBLE_LOCAL if gate[s.LEDGER] == c.LFM else s.FEASIBLE_BALANCING
-            assert list(kept_feasible(state, at, work)) == room
+            assert list(kept_feasible(feasible, at, work)) == room
             kinds = slice(s.ROOM, s.ROOM + 2 * s.KINDS_W)
             assert work[kinds].tolist() == other[kinds].tolist()
             taken[int(gate[s.LEDGER])] += sum(room) > 0.0
